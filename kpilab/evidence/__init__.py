@@ -1,0 +1,1 @@
+"""The statistics: what history says about the links a cascade assumes."""
