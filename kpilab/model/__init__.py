@@ -1,0 +1,1 @@
+"""What is claimed (the cascade) and what happened (the history)."""

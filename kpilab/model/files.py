@@ -1,0 +1,264 @@
+"""The cascade folder: `cascade.yaml` and its tables, read into frozen nouns; all problems before it stops."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from kpilab.model.cascade import (
+    Action,
+    Cascade,
+    Factor,
+    Kpi,
+    Link,
+    Noun,
+    Objective,
+    Origin,
+    Owner,
+    Process,
+    Target,
+    Unit,
+)
+from kpilab.model.references import reference_problems
+from kpilab.model.tables import read_csv_table, read_text
+from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
+
+CASCADE_FILE = "cascade.yaml"
+LISTS: dict[str, type[Noun]] = {
+    "objectives": Objective,
+    "factors": Factor,
+    "processes": Process,
+    "owners": Owner,
+    "units": Unit,
+    "kpis": Kpi,
+    "links": Link,
+    "actions": Action,
+    "targets": Target,
+}
+TABLES = ("units", "targets")
+IGNORED_COLUMNS = {"note"}
+
+
+def read_cascade(folder: str | os.PathLike[str]) -> Cascade:
+    """Read a cascade folder.
+
+    Parameters
+    ----------
+    folder : path
+        The folder that holds `cascade.yaml`, or that file.
+
+    Returns
+    -------
+    Cascade
+
+    Raises
+    ------
+    InputError
+        With every problem at once: unreadable files, YAML syntax, unknown keys, wrong types, duplicate ids,
+        unknown references, faults of the unit tree; each with file, line, value and remedy.
+    """
+    path = Path(folder)
+    file = path if path.suffix in {".yaml", ".yml"} else path / CASCADE_FILE
+    document = _read_yaml(file)
+    problems: list[Problem] = []
+    lines: dict[tuple[str, ...], str] = {}
+    values = _read_values(document, file, lines, problems)
+    cascade = None if problems and "frequency" not in values else _build(values, file, lines, problems)
+    if cascade is not None:
+        cascade._origin = Origin(file.parent, lines)
+        problems += reference_problems(cascade)
+    stop_on(problems)
+    if cascade is None:
+        raise one_problem(file.name, "cannot be read as a cascade")
+    return cascade
+
+
+def cascade_schema() -> dict[str, Any]:
+    """Return the JSON Schema of `cascade.yaml`; units and targets may also be ``{path: table.csv}``."""
+    schema = Cascade.model_json_schema(by_alias=True)
+    for noun in TABLES:
+        rows = schema["properties"][noun]
+        schema["properties"][noun] = {
+            "anyOf": [rows, {"$ref": "#/$defs/Source"}],
+            "title": rows.get("title", noun),
+        }
+    return schema
+
+
+def yaml_format() -> YAML:
+    """Return the YAML reader and writer that keeps comments and order."""
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _read_yaml(file: Path) -> CommentedMap:
+    if not file.exists() and not file.parent.is_dir():
+        raise one_problem(
+            str(file.parent),
+            "no such folder; name a folder that holds cascade.yaml (make one with: kpilab init DIR)",
+        )
+    text, problems = read_text(file, file.name)
+    stop_on(problems)
+    try:
+        document = yaml_format().load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        reason = " ".join(str(error.problem or error.context).split())
+        raise one_problem(
+            f"{file.name}:{line}", f"YAML: {reason}; check indentation, colons and quotes here"
+        ) from error
+    except (YAMLError, ValueError) as error:
+        raise one_problem(
+            file.name, f"YAML: {' '.join(str(error).split())}; remove what is not plain text"
+        ) from error
+    if not isinstance(document, CommentedMap):
+        raise one_problem(
+            f"{file.name}:1", "a cascade is a list of 'key: value' lines; begin with 'cascade: <name>'"
+        )
+    return document
+
+
+def _read_values(document: CommentedMap, file: Path, lines: dict, problems: list[Problem]) -> dict[str, Any]:
+    """Read each key on its own so that one mistake does not hide another."""
+    values: dict[str, Any] = {}
+    known = {field.alias or name for name, field in Cascade.model_fields.items()}
+    for key, value in document.items():
+        where = f"{file.name}:{document.lc.key(key)[0] + 1}"
+        lines[(str(key),)] = where
+        if key not in known:
+            problems.append(Problem(where, f"unknown key '{key}'; {did_you_mean(key, known)}"))
+        elif key in TABLES and isinstance(value, dict):
+            values[key] = _read_table(key, value, file, where, lines, problems)
+        elif key in LISTS:
+            values[key] = _read_list(key, value, file, where, lines, problems)
+        else:
+            values[key] = plain(value)
+    return values
+
+
+def _read_list(
+    noun: str, value: Any, file: Path, where: str, lines: dict, problems: list[Problem]
+) -> list[Noun]:
+    if value is None:
+        return []
+    if not isinstance(value, CommentedSeq):
+        problems.append(Problem(where, f"{noun} is a list; begin each entry with '- '"))
+        return []
+    entries = []
+    for position, item in enumerate(value):
+        line = f"{file.name}:{value.lc.item(position)[0] + 1}"
+        if not isinstance(item, CommentedMap):
+            problems.append(Problem(line, f"an entry of {noun} is a set of 'key: value', not {item!r}"))
+            continue
+        keys = {key: f"{file.name}:{item.lc.key(key)[0] + 1}" for key in item}
+        entries += _entry(noun, plain(item), line, keys, len(entries), lines, problems)
+    return entries
+
+
+def _read_table(
+    noun: str, value: dict, file: Path, where: str, lines: dict, problems: list[Problem]
+) -> list[Noun]:
+    if not isinstance(value.get("path"), str) or len(value) != 1:
+        problems.append(Problem(where, f"{noun}: write a list, or {{path: {noun}.csv}}"))
+        return []
+    table, faults = read_csv_table(file.parent / value["path"], value["path"])
+    problems += faults
+    if table is None:
+        return []
+    known = {field.alias or name for name, field in LISTS[noun].model_fields.items()} | IGNORED_COLUMNS
+    strange = [column for column in table.columns if column not in known]
+    problems += [
+        Problem(f"{table.name}:1", f"unknown column '{c}'; {did_you_mean(c, known)}") for c in strange
+    ]
+    used = [i for i, column in enumerate(table.columns) if column in known - IGNORED_COLUMNS]
+    entries: list[Noun] = []
+    for row, number in zip(table.rows, table.lines, strict=True):
+        data = {table.columns[i]: row[i] for i in used if row[i] != ""}
+        entries += _entry(noun, data, f"{table.name}:{number}", {}, len(entries), lines, problems)
+    return entries
+
+
+def _entry(
+    noun: str, data: dict, line: str, keys: dict, position: int, lines: dict, problems: list[Problem]
+) -> list[Noun]:
+    model = LISTS[noun]
+    written_id = data.get("id", data.get("unit") if noun == "units" else None)
+    try:
+        entry = model.model_validate(data)
+    except ValidationError as error:
+        lines.setdefault((noun, str(written_id)), line)
+        label = f"{noun}: '{written_id}'" if written_id else noun
+        problems += [_told(fault, model, line, keys, label) for fault in error.errors()]
+        return []
+    for name in (f"#{position}", entry.id):  # type: ignore[attr-defined]
+        lines.setdefault((noun, name), line)
+        for key, key_line in keys.items():
+            lines.setdefault((noun, name, str(key)), key_line)
+    return [entry]
+
+
+def _told(fault: Any, model: type[BaseModel], line: str, keys: dict, label: str) -> Problem:
+    """Turn one of pydantic's errors into our sentence."""
+    path = [str(part) for part in fault["loc"]]
+    where = keys.get(path[0], line) if path else line
+    key = ".".join(path)
+    value = fault.get("input")
+    if fault["type"] == "extra_forbidden":
+        known = {field.alias or name for name, field in _model_at(model, path[:-1]).model_fields.items()}
+        return Problem(where, f"{label}: unknown key '{key}'; {did_you_mean(path[-1], known)}")
+    if fault["type"] == "missing":
+        return Problem(line, f"{label}: '{key}' is missing; add it")
+    if fault["type"] == "value_error":
+        return Problem(where, f"{label}: {key + ': ' if key else ''}{fault['ctx']['error']}")
+    if fault["type"] == "literal_error":
+        return Problem(where, f"{label}: {key} is {value!r}; use one of {fault['ctx']['expected']}")
+    wanted = fault["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    return Problem(where, f"{label}: {key} is {value!r}; it should be {wanted}")
+
+
+def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
+    for part in path:
+        field = model.model_fields.get(part)
+        inner = [
+            a
+            for a in _arguments(field.annotation if field else None)
+            if isinstance(a, type) and issubclass(a, BaseModel)
+        ]
+        model = inner[0] if inner else model
+    return model
+
+
+def _arguments(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _arguments(argument)
+
+
+def _build(values: dict, file: Path, lines: dict, problems: list[Problem]) -> Cascade | None:
+    values.setdefault("units", [])
+    try:
+        return Cascade.model_validate(values)
+    except ValidationError as error:
+        keys = {path[0]: line for path, line in lines.items() if len(path) == 1}
+        problems += [_told(fault, Cascade, f"{file.name}:1", keys, "cascade") for fault in error.errors()]
+        return None
+
+
+def plain(value: Any) -> Any:
+    """Turn ruamel's containers and scalars into plain Python; dates that YAML made stay as written."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return tuple(plain(inner) for inner in value)
+    if isinstance(value, bool) or value is None:
+        return value
+    return next((kind(value) for kind in (int, float, str) if isinstance(value, kind)), str(value))

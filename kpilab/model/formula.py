@@ -1,0 +1,113 @@
+"""Formulas such as ``orders * basket - returns``: parsed into a small tree, never run as Python."""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {"min": np.minimum, "max": np.maximum, "abs": np.abs}
+
+
+def formula_names(formula: str) -> tuple[str, ...]:
+    """Return the names a formula uses, in order of appearance.
+
+    Raises
+    ------
+    ValueError
+        When the text is no formula, with what is not allowed.
+
+    Examples
+    --------
+    >>> formula_names("orders * basket - 0.5 * max(returns, orders)")
+    ('orders', 'basket', 'returns')
+    """
+    tree = _parsed(formula)
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
+    names.sort(key=lambda node: (node.lineno, node.col_offset))
+    return tuple(dict.fromkeys(node.id for node in names))
+
+
+def evaluate_formula(formula: str, values: Mapping[str, Any]) -> np.ndarray:
+    """Compute a formula on arrays; where it divides by zero the result is missing, never infinite.
+
+    Parameters
+    ----------
+    formula : str
+    values : mapping of str to array
+        One array for each name; shapes must broadcast.
+
+    Examples
+    --------
+    >>> evaluate_formula("a / b", {"a": np.array([1.0, 1.0]), "b": np.array([4.0, 0.0])})
+    array([0.25,  nan])
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        result = np.asarray(_value(_parsed(formula).body, values), dtype=float)
+    return np.where(np.isfinite(result), result, np.nan)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(formula: str) -> ast.Expression:
+    try:
+        tree = ast.parse(formula.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(
+            f"'{formula}' is no formula; use names, numbers, + - * / ** and parentheses"
+        ) from error
+    _check(tree.body, formula)
+    return tree
+
+
+def _check(node: ast.expr, formula: str) -> None:
+    match node:
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            _check(left, formula)
+            _check(right, formula)
+        case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
+            _check(operand, formula)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS and _arity(
+            name
+        ) == len(args):
+            for argument in args:
+                _check(argument, formula)
+        case ast.Constant(value=bool()):
+            raise ValueError(f"'{formula}': True and False are not allowed in a formula")
+        case ast.Constant(value=int() | float()) | ast.Name():
+            return
+        case _:
+            part = ast.unparse(node)
+            raise ValueError(
+                f"'{formula}': '{part}' is not allowed; use names, numbers, + - * / **, min, max and abs"
+            )
+
+
+def _arity(function: str) -> int:
+    return 1 if function == "abs" else 2
+
+
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_value(left, values), _value(right, values))
+        case ast.UnaryOp(op=op, operand=operand):
+            return _UNARY[type(op)](_value(operand, values))
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return _FUNCTIONS[name](*(_value(argument, values) for argument in args))
+        case ast.Constant(value=value):
+            return np.float64(value)  # type: ignore[arg-type]
+        case ast.Name(id=name):
+            return values[name]
+        case _:
+            raise ValueError(f"'{ast.unparse(node)}' is not allowed in a formula")

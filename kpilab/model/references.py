@@ -1,0 +1,190 @@
+"""Do the entries of a cascade name each other rightly? Everything here stops the reader (exit code 2)."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.formula import formula_names
+from kpilab.model.periods import parse_period
+from kpilab.problems import Problem, did_you_mean
+
+_PLURAL = {
+    "objective": "objectives",
+    "factor": "factors",
+    "process": "processes",
+    "owner": "owners",
+    "unit": "units",
+    "kpi": "kpis",
+}
+_WITH_IDS = (*_PLURAL.values(), "actions")
+
+
+def reference_problems(cascade: Cascade) -> list[Problem]:
+    """List duplicate ids, unknown references, faults of the unit tree, unreadable periods and formulas."""
+    steps = (_duplicates, _unknown_names, _unknown_levels, _unit_tree, _link_faults, _periods, _formulas)
+    return [problem for step in steps for problem in step(cascade)]
+
+
+def _duplicates(cascade: Cascade) -> Iterator[Problem]:
+    for noun in _WITH_IDS:
+        seen: dict[str, object] = {}
+        for position, entry in enumerate(getattr(cascade, noun)):
+            where = cascade.where(noun, f"#{position}")
+            if entry.id not in seen:
+                seen[entry.id] = entry
+            elif noun == "units" and entry.parent != getattr(seen[entry.id], "parent", None):
+                first = getattr(seen[entry.id], "parent", None)
+                yield Problem(
+                    where, f"unit '{entry.id}' has two parents, '{first}' and '{entry.parent}'; keep one row"
+                )
+            else:
+                yield Problem(where, f"duplicate id '{entry.id}' among the {noun}; rename one of the two")
+    counted = Counter((link.cause, link.effect, link.at) for link in cascade.links)
+    for position, link in enumerate(cascade.links):
+        if counted[(link.cause, link.effect, link.at)] > 1:
+            counted[(link.cause, link.effect, link.at)] = 0
+            yield Problem(
+                cascade.where("links", f"#{position}"), f"link {link.id} is drawn twice; keep one of the two"
+            )
+
+
+def _references(cascade: Cascade) -> Iterator[tuple[str, int, str, str, str | None]]:
+    """Yield (list, position, key, noun referred to, id referred to)."""
+    fields = {
+        "objectives": {"supports": "objective", "owner": "owner"},
+        "factors": {"objective": "objective"},
+        "processes": {"owner": "owner"},
+        "owners": {"unit": "unit"},
+        "units": {"parent": "unit", "owner": "owner"},
+        "kpis": {"factor": "factor", "process": "process", "owner": "owner", "parent": "kpi"},
+        "links": {"cause": "kpi", "effect": "kpi"},
+        "actions": {"owner": "owner", "process": "process"},
+        "targets": {"kpi": "kpi", "unit": "unit", "process": "process"},
+    }
+    for noun, keys in fields.items():
+        for position, entry in enumerate(getattr(cascade, noun)):
+            for key, kind in keys.items():
+                yield noun, position, key, kind, getattr(entry, key)
+    for position, process in enumerate(cascade.processes):
+        for procedure in process.procedures:
+            yield "processes", position, "procedures", "owner", procedure.owner
+    for position, action in enumerate(cascade.actions):
+        yield from (("actions", position, "units", "unit", unit) for unit in action.units)
+        yield from (("actions", position, "expects", "kpi", kpi) for kpi in action.expects)
+    for position, link in enumerate(cascade.links):
+        yield from (("links", position, "except", "unit", unit) for unit in link.excluded)
+
+
+def _unknown_names(cascade: Cascade) -> Iterator[Problem]:
+    known = {kind: {entry.id for entry in getattr(cascade, noun)} for kind, noun in _PLURAL.items()}
+    for noun, position, key, kind, name in _references(cascade):
+        if name is not None and name not in known[kind] and not cascade.has_line(_PLURAL[kind], name):
+            where = cascade.where(noun, f"#{position}", key)
+            yield Problem(where, f"{key}: unknown {kind} '{name}'; {did_you_mean(name, known[kind])}")
+
+
+def _unknown_levels(cascade: Cascade) -> Iterator[Problem]:
+    named = [("units", i, "level", unit.level) for i, unit in enumerate(cascade.units)]
+    named += [("objectives", i, "level", objective.level) for i, objective in enumerate(cascade.objectives)]
+    named += [("kpis", i, "levels", level) for i, kpi in enumerate(cascade.kpis) for level in kpi.levels]
+    named += [("links", i, "at", link.at) for i, link in enumerate(cascade.links)]
+    for noun, position, key, level in named:
+        if level is not None and level not in cascade.levels:
+            where = cascade.where(noun, f"#{position}", key)
+            yield Problem(where, f"{key}: unknown level '{level}'; {did_you_mean(level, cascade.levels)}")
+    for position, objective in enumerate(cascade.objectives):
+        if objective.perspective is not None and objective.perspective not in cascade.perspectives:
+            hint = did_you_mean(objective.perspective, cascade.perspectives)
+            where = cascade.where("objectives", f"#{position}", "perspective")
+            yield Problem(where, f"unknown perspective '{objective.perspective}'; {hint}")
+
+
+def _unit_tree(cascade: Cascade) -> Iterator[Problem]:
+    rank = {level: position for position, level in enumerate(cascade.levels)}
+    parents = {unit.id: unit.parent for unit in cascade.units}
+    levels = {unit.id: unit.level for unit in cascade.units}
+    told: set[str] = set()
+    for position, unit in enumerate(cascade.units):
+        where = cascade.where("units", f"#{position}")
+        loop = _loop_from(unit.id, parents)
+        if loop and not told & set(loop):
+            told |= set(loop)
+            yield Problem(where, f"units form a circle: {' > '.join(loop)}; give one of them another parent")
+        elif (
+            not loop
+            and unit.parent in levels
+            and rank.get(levels[unit.parent], -1) >= rank.get(unit.level, len(rank))
+        ):
+            above = f"'{unit.parent}' is a {levels[unit.parent]}"
+            yield Problem(
+                where, f"unit '{unit.id}' is a {unit.level} but its parent {above}; a parent stands above"
+            )
+
+
+def _loop_from(unit_id: str, parents: dict[str, str | None]) -> list[str]:
+    path = [unit_id]
+    while (parent := parents.get(path[-1])) is not None:
+        if parent == unit_id:
+            return [*path, unit_id]
+        if parent in path:
+            return []
+        path.append(parent)
+    return []
+
+
+def _link_faults(cascade: Cascade) -> Iterator[Problem]:
+    for position, link in enumerate(cascade.links):
+        if link.cause == link.effect:
+            where = cascade.where("links", f"#{position}")
+            yield Problem(
+                where, f"link {link.id}: cause and effect are the same KPI; name another cause or effect"
+            )
+    for position, kpi in enumerate(cascade.kpis):
+        if kpi.better == "near" and kpi.near is None:
+            where = cascade.where("kpis", f"#{position}", "better")
+            yield Problem(where, f"kpi '{kpi.id}' is better 'near' something; say what with near: <number>")
+
+
+def _periods(cascade: Cascade) -> Iterator[Problem]:
+    dated = [("actions", i, "start", action.start) for i, action in enumerate(cascade.actions)]
+    dated += [("actions", i, "end", action.end) for i, action in enumerate(cascade.actions)]
+    dated += [("targets", i, "from", target.start) for i, target in enumerate(cascade.targets)]
+    dated += [("targets", i, "to", target.end) for i, target in enumerate(cascade.targets)]
+    dated += [("breaks", i, "", period) for i, period in enumerate(cascade.breaks)]
+    for noun, position, key, period in dated:
+        if period is None:
+            continue
+        try:
+            parse_period(period, cascade.frequency)
+        except ValueError as error:
+            yield Problem(cascade.where(noun, f"#{position}", key), f"{key}: {error}".lstrip(": "))
+
+
+def _formulas(cascade: Cascade) -> Iterator[Problem]:
+    names: dict[str, tuple[str, ...]] = {}
+    for position, kpi in enumerate(cascade.kpis):
+        if kpi.formula is None:
+            continue
+        try:
+            names[kpi.id] = formula_names(kpi.formula)
+        except ValueError as error:
+            yield Problem(cascade.where("kpis", f"#{position}", "formula"), f"kpi '{kpi.id}': {error}")
+    for kpi in cascade.kpis:
+        if _reaches_itself(kpi, names):
+            yield Problem(
+                cascade.where("kpis", kpi.id, "formula"),
+                f"kpi '{kpi.id}' is computed from itself; break the circle",
+            )
+
+
+def _reaches_itself(kpi: Kpi, names: dict[str, tuple[str, ...]]) -> bool:
+    waiting = [name for name in names.get(kpi.id, ()) if name != kpi.id]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name == kpi.id:
+            return True
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(names.get(name, ()))
+    return False

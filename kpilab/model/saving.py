@@ -1,0 +1,210 @@
+"""Write a cascade back to its folder: only what changed, so that comments and key order survive.
+
+Every file is replaced in one step: a crash leaves the old file or the new one, never half of it.
+"""
+
+import csv
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from kpilab.model.cascade import Cascade, Change, Kpi, Link, Measure, MinEffect, Noun, Source
+from kpilab.model.files import CASCADE_FILE, IGNORED_COLUMNS, LISTS, TABLES, plain, yaml_format
+from kpilab.model.tables import read_csv_table
+
+
+def write_cascade(cascade: Cascade, folder: str | os.PathLike[str] | None = None) -> list[Path]:
+    """Write a cascade back to its folder, or to another one, touching only what changed.
+
+    Parameters
+    ----------
+    cascade : Cascade
+    folder : path, optional
+        Default: where the cascade was read from.
+
+    Returns
+    -------
+    list of Path
+        The files that were written; files that would not change are left alone.
+    """
+    target = Path(folder) if folder is not None else cascade.folder
+    target.mkdir(parents=True, exist_ok=True)
+    source = next((f for f in (target / CASCADE_FILE, cascade.folder / CASCADE_FILE) if f.exists()), None)
+    document = yaml_format().load(source.read_text(encoding="utf-8")) if source else CommentedMap()
+    written = []
+    for noun in TABLES:
+        table = document.get(noun)
+        if isinstance(table, dict):
+            written += _write_table(
+                getattr(cascade, noun), target / str(table["path"]), cascade.folder / str(table["path"])
+            )
+    _merge_document(document, cascade)
+    stream = io.StringIO()
+    yaml_format().dump(document, stream)
+    return [*written, *_replace_file(target / CASCADE_FILE, stream.getvalue())]
+
+
+def _dumped(entry: Noun) -> dict[str, Any]:
+    """Return what a person would write for an entry: no defaults, short forms."""
+    written: dict[str, Any] = {}
+    for name, field in type(entry).model_fields.items():
+        value = getattr(entry, name)
+        if value == field.get_default(call_default_factory=True) and not field.is_required():
+            continue
+        written[field.alias or name] = _short(value)
+    return written
+
+
+def _short(value: Any) -> Any:
+    match value:
+        case Change(relative=True):
+            return str(value)
+        case Change():
+            return value.amount
+        case MinEffect():
+            return str(value) if value.in_sd else value.size
+        case BaseModel():
+            return _dumped(value)  # type: ignore[arg-type]
+        case dict():
+            return {key: _short(inner) for key, inner in value.items()}
+        case tuple():
+            return _flow([_short(inner) for inner in value])
+        case _:
+            return value
+
+
+def _flow(values: list) -> CommentedSeq:
+    sequence = CommentedSeq(values)
+    if not any(isinstance(value, dict) for value in values):
+        sequence.fa.set_flow_style()
+    return sequence
+
+
+def _merge_document(document: CommentedMap, cascade: Cascade) -> None:
+    for name, field in Cascade.model_fields.items():
+        key = field.alias or name
+        value = getattr(cascade, name)
+        if name in TABLES and isinstance(document.get(key), dict):
+            continue
+        if name in LISTS:
+            if value or key in document:
+                document[key] = _merged_list(document.get(key), value, LISTS[name])
+        elif key not in document:
+            if field.is_required() or value != field.get_default(call_default_factory=True):
+                document[key] = _short(value)
+        elif _reread(name, document[key]) != value:
+            document[key] = _short(value)
+
+
+def _reread(name: str, written: Any) -> Any:
+    plain = plain(written)
+    if name == "history":
+        return Source.model_validate(plain)
+    if name == "measures":
+        return {key: Measure.model_validate(inner) for key, inner in plain.items()}
+    return tuple(str(item) for item in plain) if name == "breaks" else plain
+
+
+def _merged_list(existing: CommentedSeq | None, entries: tuple, model: type[Noun]) -> CommentedSeq:
+    """Keep the written form of every entry that did not change, with its comments."""
+    if existing is None:
+        return CommentedSeq([CommentedMap(_dumped(entry)) for entry in entries])
+    before = {}
+    for item in existing:
+        parsed = model.model_validate(plain(item))
+        before[_identity(parsed)] = (item, parsed)
+    if [_identity(entry) for entry in entries] == list(before):
+        for entry, (item, parsed) in zip(entries, before.values(), strict=True):
+            _merge_entry(item, entry, parsed)
+        return existing
+    kept = [(_identity(entry), entry) for entry in entries]
+    wanted = {identity for identity, _ in kept}
+    for position in reversed(range(len(existing))):
+        if _identity(model.model_validate(plain(existing[position]))) not in wanted:
+            del existing[position]
+    for position, (identity, entry) in enumerate(kept):
+        if identity in before:
+            _merge_entry(before[identity][0], entry, before[identity][1])
+        else:
+            existing.insert(position, CommentedMap(_dumped(entry)))
+    order = {identity: position for position, (identity, _) in enumerate(kept)}
+    places = [order[_identity(model.model_validate(plain(item)))] for item in existing]
+    if places != sorted(places):
+        items = [existing[places.index(position)] for position in range(len(places))]
+        for position, item in enumerate(items):
+            existing[position] = item
+    return existing
+
+
+def _identity(entry: Any) -> str:
+    return f"{entry.id}@{entry.at}" if isinstance(entry, Link) else str(entry.id)
+
+
+def _merge_entry(item: CommentedMap, entry: Noun, parsed: Noun) -> None:
+    if entry == parsed:
+        return
+    new, old = _dumped(entry), _dumped(parsed)
+    if (
+        isinstance(entry, Kpi)
+        and entry.mean
+        and isinstance(item.get("mean"), str)
+        and entry.mean != parsed.mean
+    ):
+        item.pop("weight", None)
+    for key in old.keys() - new.keys():
+        item.pop(key, None)
+    for key, value in new.items():
+        if old.get(key) != value:
+            item[key] = value
+
+
+def _write_table(entries: tuple, path: Path, original: Path) -> list[Path]:
+    """Write a table in the columns and the order of rows it had; notes of unchanged rows are kept."""
+    columns: list[str] = []
+    notes: dict[str, dict[str, str]] = {}
+    if original.exists():
+        table, _ = read_csv_table(original, original.name)
+        if table is not None:
+            columns = list(table.columns)
+            first = columns[0]
+            extra = [column for column in columns if column in IGNORED_COLUMNS]
+            notes = (
+                {row[0]: {c: row[columns.index(c)] for c in extra} for row in table.rows}
+                if first == "unit"
+                else {}
+            )
+    rows = [{key: _cell(value) for key, value in _dumped(entry).items()} for entry in entries]
+    columns += [key for row in rows for key in row if key not in columns]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(dict.fromkeys(columns)), restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({**notes.get(row.get("unit", ""), {}), **row})
+    return _replace_file(path, stream.getvalue())
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def _replace_file(path: Path, text: str) -> list[Path]:
+    """Write in one step: the old file or the new one, never half of it."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    if path.exists():
+        os.chmod(temporary, path.stat().st_mode)
+    else:
+        os.chmod(temporary, 0o644)
+    os.replace(temporary, path)
+    return [path]

@@ -1,0 +1,27 @@
+"""Closed vocabularies: every word that a file or a result may use where only a few words make sense."""
+
+from typing import Literal, get_args
+
+Frequency = Literal["day", "week", "month", "quarter", "year"]
+Better = Literal["higher", "lower", "near"]
+Timing = Literal["leading", "lagging"]
+Transform = Literal["log", "logit"]
+Sign = Literal["+", "-", "?"]
+ActionKind = Literal["initiative", "measurement", "structural", "shock"]
+TargetStatus = Literal["official", "illustrative"]
+AcrossUnits = Literal["sum", "same"]
+OverTime = Literal["sum", "mean", "last"]
+KpiKind = Literal["ratio", "sum", "mean", "last", "formula"]
+
+Severity = Literal["error", "warning", "note"]
+Status = Literal["met", "near", "missed", "no target", "incomplete", "no data"]
+Trend = Literal["better", "worse", "up", "down", "flat", ""]
+Verdict = Literal["supported", "contradicted", "inconclusive", "untestable"]
+
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+STATUSES: tuple[Status, ...] = get_args(Status)
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+KPI_KINDS: tuple[KpiKind, ...] = get_args(KpiKind)
+BREAK_KINDS: tuple[ActionKind, ...] = ("measurement", "structural", "shock")
+
+PERIODS_PER_YEAR: dict[Frequency, int] = {"day": 365, "week": 52, "month": 12, "quarter": 4, "year": 1}
