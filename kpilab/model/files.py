@@ -196,7 +196,8 @@ def _entry(
         entry = model.model_validate(data)
     except ValidationError as error:
         lines.setdefault((noun, str(written_id)), line)
-        label = f"{noun}: '{written_id}'" if written_id else noun
+        named = written_id or " -> ".join(str(data[end]) for end in ("cause", "effect") if end in data)
+        label = f"{noun}: '{named}'" if named else noun
         problems += [_told(fault, model, line, keys, label) for fault in error.errors()]
         return []
     for name in (f"#{position}", entry.id):  # type: ignore[attr-defined]

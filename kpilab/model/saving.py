@@ -102,12 +102,12 @@ def _merge_document(document: CommentedMap, cascade: Cascade) -> None:
 
 
 def _reread(name: str, written: Any) -> Any:
-    plain = plain(written)
+    value = plain(written)
     if name == "history":
-        return Source.model_validate(plain)
+        return Source.model_validate(value)
     if name == "measures":
-        return {key: Measure.model_validate(inner) for key, inner in plain.items()}
-    return tuple(str(item) for item in plain) if name == "breaks" else plain
+        return {key: Measure.model_validate(inner) for key, inner in value.items()}
+    return tuple(str(item) for item in value) if name == "breaks" else value
 
 
 def _merged_list(existing: CommentedSeq | None, entries: tuple, model: type[Noun]) -> CommentedSeq:
