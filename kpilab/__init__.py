@@ -1,1 +1,35 @@
-"""kpilab."""
+"""Define goals, cascade them, test the arrows between them, and show what rests on what.
+
+The verbs load what they need when they are first used, so that ``import kpilab as kl`` is light.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "read_cascade": "kpilab.model.files",
+    "write_cascade": "kpilab.model.saving",
+    "read_history": "kpilab.model.history",
+    "check": "kpilab.checkup",
+    "roll_up": "kpilab.scorecard.rollup",
+    "kpi_frame": "kpilab.scorecard.panels",
+    "fit_links": "kpilab.evidence.links",
+    "strategy_map": "kpilab.delivery.maps",
+    "choose_scorecard": "kpilab.delivery.widgets",
+    "choose_link": "kpilab.delivery.widgets",
+    "run_reports": "kpilab.delivery.report",
+    "InputError": "kpilab.problems",
+}
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'kpilab' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,119 @@
+"""Where history comes from: CSV, Parquet, Excel or a database; each becomes a table that knows its rows."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kpilab.model.cascade import Cascade, Source
+from kpilab.model.tables import read_csv_table
+from kpilab.problems import Problem
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """A table as it was delivered.
+
+    Parameters
+    ----------
+    name : str
+        File name, or the name of the database source.
+    frame : pandas.DataFrame
+        Texts (from CSV) or typed values.
+    lines : ndarray of int
+        The line (CSV) or row (others) of each row, for messages.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    lines: np.ndarray
+
+    def where(self, row: int) -> str:
+        """Return ``file:line`` of a row by its position."""
+        return f"{self.name}:{self.lines[row]}"
+
+
+def load_tables(cascade: Cascade, source: Source) -> tuple[list[SourceTable], list[Problem]]:
+    """Load every table of a source; what cannot be read is a problem, not an exception."""
+    if source.url:
+        return _from_database(source)
+    tables: list[SourceTable] = []
+    problems: list[Problem] = []
+    for pattern in source.path:
+        matches = sorted(cascade.folder.glob(pattern)) if any(sign in pattern for sign in "*?[") else []
+        paths = matches or [cascade.folder / pattern]
+        for path in paths:
+            found, faults = _from_file(path, os.path.relpath(path, cascade.folder))
+            tables += found
+            problems += faults
+    return tables, problems
+
+
+def table_of(frame: pd.DataFrame, name: str = "history") -> SourceTable:
+    """Wrap a DataFrame, counting rows from 1."""
+    return SourceTable(name, frame.reset_index(drop=True), np.arange(1, len(frame) + 1))
+
+
+def _from_file(path: Path, name: str) -> tuple[list[SourceTable], list[Problem]]:
+    suffix = path.suffix.lower()
+    if suffix in {".csv", ".txt", ".tsv", ""}:
+        table, problems = read_csv_table(path, name)
+        if table is None or not table.rows:
+            return [], problems
+        frame = pd.DataFrame(table.rows, columns=list(table.columns), dtype=object)
+        return [SourceTable(name, frame, np.asarray(table.lines))], problems
+    if not path.exists():
+        return [], [
+            Problem(name, f"no such file in {path.parent.name or '.'}/; create it or correct the path")
+        ]
+    try:
+        if suffix in {".xlsx", ".xlsm"}:
+            frame = pd.read_excel(path, dtype=object)
+            return [SourceTable(name, frame, np.arange(2, len(frame) + 2))], []
+        if suffix == ".parquet":
+            return [table_of(_read_parquet(path), name)], []
+    except Exception as error:  # a damaged workbook or Parquet file raises whatever its reader likes
+        return [], [Problem(name, f"cannot be read ({' '.join(str(error).split())}); write the file again")]
+    return [], [Problem(name, f"'{suffix}' is no kind of file kpilab reads; use .csv, .parquet or .xlsx")]
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        return connection.read_parquet(str(path)).df()
+
+
+def _from_database(source: Source) -> tuple[list[SourceTable], list[Problem]]:
+    url = source.url or ""
+    if url.startswith("env:"):
+        variable = url.removeprefix("env:")
+        if variable not in os.environ:
+            return [], [
+                Problem(
+                    "history", f"environment variable {variable} is not set; export {variable}=<database url>"
+                )
+            ]
+        url = os.environ[variable]
+    try:
+        import sqlalchemy
+    except ImportError:
+        return [], [
+            Problem(
+                "history",
+                "reading from a database needs SQLAlchemy; install it with: pip install 'kpilab[sql]'",
+            )
+        ]
+    try:
+        engine = sqlalchemy.create_engine(url)
+        with engine.connect() as connection:
+            frame = pd.read_sql_query(sqlalchemy.text(source.query or ""), connection)
+        engine.dispose()
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+        reason = " ".join(str(error).split())[:300]
+        return [], [
+            Problem("history", f"the database did not answer the query ({reason}); check url and query")
+        ]
+    return [table_of(frame, "query")], []

@@ -1,0 +1,1 @@
+"""The arithmetic: what adds up, over units and over time."""

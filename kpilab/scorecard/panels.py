@@ -1,0 +1,264 @@
+"""KPIs as panels, period × unit: measures added up over the unit tree, then divided, never the other way round."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kpilab.model.cascade import Cascade, Kpi, Measure
+from kpilab.model.formula import evaluate_formula, formula_names
+from kpilab.model.history import History
+from kpilab.model.periods import PANDAS_CODE, Span
+
+_FLOW = Measure()
+_STOCK = Measure(over_time="last")
+
+
+@dataclass(frozen=True)
+class KpiPanel:
+    """A KPI for every period and unit.
+
+    Attributes
+    ----------
+    values : ndarray, shape (T, U)
+        In the KPI's unit of measure; NaN where it cannot be computed.
+    numerator, denominator : ndarray, shape (T, U)
+        The two sums of a ratio or mean; for other kinds the values and ones.
+    n_expected, n_missing : ndarray of int, shape (T, U)
+        How many reporting units should have delivered, and how many did not.
+    """
+
+    values: np.ndarray
+    numerator: np.ndarray
+    denominator: np.ndarray
+    n_expected: np.ndarray
+    n_missing: np.ndarray
+
+    @property
+    def coverage(self) -> np.ndarray:
+        """Return the share of reporting units that delivered, 0–1; NaN where none was expected."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(self.n_expected > 0, 1 - self.n_missing / self.n_expected, np.nan)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Parts of a KPI, each of shape (T, U), added up over units."""
+
+    parts: dict[str, np.ndarray]
+    rules: dict[str, Measure]
+    n_expected: np.ndarray
+    n_missing: np.ndarray
+
+
+def kpi_panel(cascade: Cascade, history: History, kpi: Kpi) -> KpiPanel:
+    """Compute a KPI for every period and every unit that has it.
+
+    A unit that reports a KPI's measures itself is taken at its word; any other gets the sum of its children.
+    A child counts in a ratio only in periods in which both its numerator and its denominator are known.
+    """
+    return _restricted(cascade, kpi, _panel(cascade, history, kpi, None))
+
+
+def kpi_at(cascade: Cascade, history: History, kpi: Kpi, span: Span) -> KpiPanel:
+    """Compute a KPI over a span of periods, shape (1, U): ratios of sums, never means of ratios."""
+    return _restricted(cascade, kpi, _panel(cascade, history, kpi, _whole_span(cascade, kpi, span)))
+
+
+def kpi_frame(cascade: Cascade, history: History, kpi_id: str) -> pd.DataFrame:
+    """Return a KPI's history as a table of periods × units that have a value."""
+    panel = kpi_panel(cascade, history, cascade.kpi(kpi_id))
+    frame = pd.DataFrame(panel.values, index=history.periods, columns=list(history.units))
+    return frame.dropna(axis="columns", how="all")
+
+
+def measures_of(cascade: Cascade, kpi: Kpi) -> tuple[str, ...]:
+    """Return every measure a KPI rests on, through formulas too."""
+    names: list[str] = []
+    for name in part_names(kpi):
+        inner = _formula_kpi(cascade, kpi, name)
+        names += measures_of(cascade, inner) if inner else [name]
+    return tuple(dict.fromkeys(names))
+
+
+def part_names(kpi: Kpi) -> tuple[str, ...]:
+    """Return the names in a KPI's own definition."""
+    if kpi.ratio:
+        return (kpi.ratio.of, kpi.ratio.per)
+    if kpi.mean:
+        return (kpi.mean.of, kpi.mean.weight) if kpi.mean.weight else (kpi.mean.of,)
+    if kpi.formula:
+        return formula_names(kpi.formula)
+    return (kpi.sum or kpi.last or "",)
+
+
+def _formula_kpi(cascade: Cascade, kpi: Kpi, name: str) -> Kpi | None:
+    """Return the KPI that a name in a formula means, None when it means a measure."""
+    return cascade.named("kpis", name) if kpi.formula and name != kpi.id else None
+
+
+def _panel(cascade: Cascade, history: History, kpi: Kpi, span: Span | None) -> KpiPanel:
+    if kpi.formula:
+        return _formula_panel(cascade, history, kpi, span)
+    own, rules = _own_parts(cascade, history, kpi)
+    sums = _over_units(cascade, history, kpi, own, rules)
+    if span is not None:
+        sums = _over_time(history, sums, span)
+    return _divided(kpi, sums)
+
+
+def _own_parts(
+    cascade: Cascade, history: History, kpi: Kpi
+) -> tuple[dict[str, np.ndarray], dict[str, Measure]]:
+    names = part_names(kpi)
+    raw = {name: _measure(history, name) for name in names}
+    rules = {name: cascade.measures.get(name, _FLOW) for name in names}
+    if kpi.mean:
+        weight = raw[kpi.mean.weight] if kpi.mean.weight else np.ones_like(raw[kpi.mean.of])
+        return {
+            "of": raw[kpi.mean.of] * weight,
+            "per": np.where(np.isnan(raw[kpi.mean.of]), np.nan, weight),
+        }, {
+            "of": _FLOW,
+            "per": _FLOW,
+        }
+    if kpi.ratio:
+        return {"of": raw[names[0]], "per": raw[names[1]]}, {"of": rules[names[0]], "per": rules[names[1]]}
+    return {"of": raw[names[0]]}, {"of": _STOCK if kpi.last else rules[names[0]]}
+
+
+def _measure(history: History, name: str) -> np.ndarray:
+    if name in history.measures:
+        return history.measure(name)
+    return np.full(history.values.shape[:2], np.nan)
+
+
+def _over_units(
+    cascade: Cascade, history: History, kpi: Kpi, own: dict[str, np.ndarray], rules: dict[str, Measure]
+) -> _Sums:
+    known = ~np.isnan(np.stack(list(own.values()))).any(axis=0)
+    reports = known.any(axis=0)
+    parts = {name: np.where(known, values, np.nan) for name, values in own.items()}
+    expected = _expected(cascade, known)
+    missing = expected & ~_known_within(cascade, history, kpi, known)
+    n_expected, n_missing = expected.astype(int), missing.astype(int)
+    place = {unit: position for position, unit in enumerate(history.units)}
+    for parent, children in _parents_bottom_up(cascade):
+        position = place[parent]
+        if reports[position]:
+            continue
+        below = [place[child] for child in children]
+        for name, values in parts.items():
+            values[:, position] = _added(values[:, below], rules[name])
+        n_expected[:, position] = n_expected[:, below].sum(axis=1)
+        n_missing[:, position] = n_missing[:, below].sum(axis=1)
+    return _Sums(parts, rules, n_expected, n_missing)
+
+
+def _parents_bottom_up(cascade: Cascade) -> list[tuple[str, list[str]]]:
+    rank = {level: position for position, level in enumerate(cascade.levels)}
+    parents = [(unit, [child.id for child in cascade.children(unit.id)]) for unit in cascade.units]
+    parents = [(unit, children) for unit, children in parents if children]
+    return [(unit.id, children) for unit, children in sorted(parents, key=lambda p: -rank[p[0].level])]
+
+
+def _added(values: np.ndarray, rule: Measure) -> np.ndarray:
+    """Add children's values, shape (T, C) to (T,); missing only where every child is."""
+    some = ~np.isnan(values).all(axis=1)
+    if rule.across == "same":
+        filled = np.where(np.isnan(values), -np.inf, values).max(axis=1, initial=-np.inf)
+        return np.where(some, filled, np.nan)
+    return np.where(some, np.nansum(values, axis=1), np.nan)
+
+
+def _expected(cascade: Cascade, known: np.ndarray) -> np.ndarray:
+    """Tell when a reporting unit should have delivered: from its first value until silent for a year."""
+    periods = np.arange(known.shape[0])[:, None]
+    first = np.where(known.any(axis=0), known.argmax(axis=0), known.shape[0])
+    last = known.shape[0] - 1 - known[::-1].argmax(axis=0)
+    return (periods >= first) & (periods < last + cascade.periods_per_year + 1)
+
+
+def _known_within(cascade: Cascade, history: History, kpi: Kpi, known: np.ndarray) -> np.ndarray:
+    """For a KPI observed less often, one value in its quarter or year is enough."""
+    if kpi.every is None or kpi.every == cascade.frequency:
+        return known
+    groups = pd.factorize(history.periods.asfreq(PANDAS_CODE[kpi.every]))[0]
+    any_known = np.zeros((groups.max() + 1, known.shape[1]), dtype=bool)
+    np.logical_or.at(any_known, groups, known)
+    return any_known[groups]
+
+
+def _over_time(history: History, sums: _Sums, span: Span) -> _Sums:
+    """Collapse (T, U) to (1, U); periods after the end of history count as missing, not as nothing."""
+    first, stop = max(history.position(span.start), 0), max(history.position(span.end) + 1, 0)
+    window = slice(first, max(stop, first))
+    parts = {name: _collapsed(values[window], sums.rules[name]) for name, values in sums.parts.items()}
+    n_late = max(0, stop - max(first, len(history.periods)))
+    late = n_late * sums.n_expected[-1:]
+    n_expected = sums.n_expected[window].sum(axis=0, keepdims=True) + late
+    n_missing = sums.n_missing[window].sum(axis=0, keepdims=True) + late
+    return _Sums(parts, sums.rules, n_expected, n_missing)
+
+
+def _collapsed(values: np.ndarray, rule: Measure) -> np.ndarray:
+    """Collapse (T, U) to (1, U) by a measure's rule over time."""
+    known = ~np.isnan(values)
+    some = known.any(axis=0) if len(values) else np.zeros(values.shape[1], dtype=bool)
+    if not some.any():
+        return np.full((1, values.shape[1]), np.nan)
+    if rule.over_time == "last":
+        last = len(values) - 1 - known[::-1].argmax(axis=0)
+        return np.where(some, values[last, np.arange(values.shape[1])], np.nan)[None, :]
+    total = np.nansum(values, axis=0)
+    if rule.over_time == "mean":
+        total = total / np.maximum(known.sum(axis=0), 1)
+    return np.where(some, total, np.nan)[None, :]
+
+
+def _divided(kpi: Kpi, sums: _Sums) -> KpiPanel:
+    numerator = sums.parts["of"]
+    denominator = sums.parts.get("per", np.ones_like(numerator))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.where(denominator != 0, numerator / denominator, np.nan)
+    return KpiPanel(values, numerator, denominator, sums.n_expected, sums.n_missing)
+
+
+def _formula_panel(cascade: Cascade, history: History, kpi: Kpi, span: Span | None) -> KpiPanel:
+    parts: dict[str, KpiPanel] = {}
+    for name in part_names(kpi):
+        inner = _formula_kpi(cascade, kpi, name)
+        rule = cascade.measures.get(name, _FLOW)
+        measure = Kpi.model_validate(
+            {"id": name, "name": name, "last" if rule.over_time == "last" else "sum": name}
+        )
+        parts[name] = _panel(cascade, history, inner or measure, span)
+    shape = (1 if span else len(history.periods), len(history.units))
+    values = evaluate_formula(kpi.formula or "", {name: panel.values for name, panel in parts.items()})
+    values = np.broadcast_to(values, shape).copy()
+    expected = _largest(panel.n_expected for panel in parts.values())
+    missing = _largest(panel.n_missing for panel in parts.values())
+    return KpiPanel(values, values, np.ones_like(values), expected, missing)
+
+
+def _largest(counts: Iterable[np.ndarray]) -> np.ndarray:
+    return np.maximum.reduce(list(counts))
+
+
+def _whole_span(cascade: Cascade, kpi: Kpi, span: Span) -> Span:
+    """Widen a span to whole quarters or years for a KPI that is observed once in them."""
+    if kpi.every is None or kpi.every == cascade.frequency:
+        return span
+    coarse, code = PANDAS_CODE[kpi.every], PANDAS_CODE[cascade.frequency]
+    return Span(span.start.asfreq(coarse).asfreq(code, "start"), span.end.asfreq(coarse).asfreq(code, "end"))
+
+
+def _restricted(cascade: Cascade, kpi: Kpi, panel: KpiPanel) -> KpiPanel:
+    """Leave out the units at whose level the KPI does not exist."""
+    levels = set(cascade.levels_of(kpi))
+    absent = np.array([unit.level not in levels for unit in cascade.units])
+    if not absent.any():
+        return panel
+    values = np.where(absent[None, :], np.nan, panel.values)
+    return KpiPanel(values, panel.numerator, panel.denominator, panel.n_expected, panel.n_missing)
