@@ -234,7 +234,7 @@ def _target_over(cascade: Cascade, kpi: Kpi, unit: str, span: Span) -> tuple[flo
     """Return the target over a span: the last one in force; for sums the targets of its periods added up."""
     last = target_in_force(cascade, kpi.id, unit, span.end)
     if last is None:
-        return float("nan"), ""
+        return (kpi.near, "") if kpi.better == "near" and kpi.near is not None else (float("nan"), "")
     if kpi.kind != "sum" or span.n_periods == 1:
         return last.target, last.status
     each = [target_in_force(cascade, kpi.id, unit, span.start + i) for i in range(span.n_periods)]

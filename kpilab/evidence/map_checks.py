@@ -1,0 +1,41 @@
+"""What is wrong with the map before any history is looked at: loops without a lag, shared measures."""
+
+from collections.abc import Iterator
+
+from kpilab.evidence.unroll import find_same_period_loops
+from kpilab.model.cascade import Cascade, Link
+from kpilab.problems import Finding
+from kpilab.scorecard.panels import measures_of
+from kpilab.show import listed
+
+
+def findings(cascade: Cascade) -> list[Finding]:
+    """List loops that have no lag and links that are partly true by construction."""
+    return [*_loops(cascade), *_shared(cascade)]
+
+
+def shared_measures(cascade: Cascade, link: Link) -> tuple[str, ...]:
+    """Return the measures that a link's cause and effect both rest on."""
+    effect = set(measures_of(cascade, cascade.kpi(link.effect)))
+    return tuple(name for name in measures_of(cascade, cascade.kpi(link.cause)) if name in effect)
+
+
+def _loops(cascade: Cascade) -> Iterator[Finding]:
+    drawn = [(link.cause, link.effect, *link.lag) for link in cascade.links]
+    for loop in find_same_period_loops(drawn):
+        pairs = set(zip(loop, (*loop[1:], loop[0]), strict=True))
+        first = next(i for i, link in enumerate(cascade.links) if (link.cause, link.effect) in pairs)
+        what = f"links form a loop without a lag: {' > '.join([*loop, loop[0]])}"
+        remedy = "let one of them take a period or more (lag: 1), or drop one"
+        yield Finding("error", "loop_without_lag", cascade.where("links", f"#{first}"), what, remedy)
+
+
+def _shared(cascade: Cascade) -> Iterator[Finding]:
+    for position, link in enumerate(cascade.links):
+        shared = shared_measures(cascade, link)
+        if shared:
+            what = f"link {link.id}: both KPIs are computed from {listed(shared)}, so it is partly true by construction"
+            where = cascade.where("links", f"#{position}")
+            yield Finding(
+                "warning", "shared_measures", where, what, "define one of the two without the shared measure"
+            )

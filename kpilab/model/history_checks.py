@@ -1,0 +1,153 @@
+"""What is wrong or weak in a history: duplicates, gaps, units that start or end, sums that do not add up."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kpilab.model.cascade import Cascade
+from kpilab.model.history import History
+from kpilab.model.periods import period_text
+from kpilab.problems import Finding
+from kpilab.show import count_of, listed
+
+SUM_SLACK = 1e-6
+MOSTLY = 0.95
+
+
+def findings(cascade: Cascade, history: History) -> list[Finding]:
+    """List what is wrong or weak in a history."""
+    steps = (_duplicates, _gaps, _starts_and_ends, _negative_counts, _parents_that_differ, _same_that_differ)
+    return [finding for step in steps for finding in step(cascade, history)]
+
+
+def _duplicates(cascade: Cascade, history: History) -> Iterator[Finding]:
+    for second in history.duplicates:
+        how = "with other values" if second.differs else "with the same values"
+        what = f"second row for {second.unit} in {second.period} {how} (first: {second.first}); the first one counts"
+        remedy = "keep the right one of the two rows"
+        yield Finding("error" if second.differs else "warning", "duplicate_rows", second.where, what, remedy)
+
+
+def _gaps(cascade: Cascade, history: History) -> Iterator[Finding]:
+    """Report runs of missing periods inside a unit's span, measures with the same gap together."""
+    known = ~np.isnan(history.values)
+    for u, unit in enumerate(history.units):
+        runs: dict[tuple[int, int], list[str]] = {}
+        for m, measure in enumerate(history.measures):
+            for run in _runs_inside(known[:, u, m]):
+                runs.setdefault(run, []).append(measure)
+        for (first, last), measures in sorted(runs.items()):
+            span = _span(history, first, last)
+            before = history.where(unit, history.periods[first - 1])
+            what = f"{unit}: no {listed(measures, most=3)} in {span} ({count_of(last - first + 1, 'period')}; row before: {before})"
+            yield Finding(
+                "warning",
+                "gap",
+                f"{unit}, {span}",
+                what,
+                "find the missing rows, or say that the unit did not report",
+            )
+
+
+def _runs_inside(known: np.ndarray) -> list[tuple[int, int]]:
+    """Return (first, last) of each run of missing periods between a series' first and last value."""
+    present = np.flatnonzero(known)
+    jumps = np.flatnonzero(np.diff(present) > 1)
+    return [(int(present[j]) + 1, int(present[j + 1]) - 1) for j in jumps]
+
+
+def _starts_and_ends(cascade: Cascade, history: History) -> Iterator[Finding]:
+    known = ~np.isnan(history.values)
+    any_unit = known.any(axis=1)
+    last_period = len(history.periods) - 1
+    for u, unit in enumerate(history.units):
+        starts: dict[int, list[str]] = {}
+        ends: dict[int, list[str]] = {}
+        for m, measure in enumerate(history.measures):
+            present = np.flatnonzero(known[:, u, m])
+            if not len(present):
+                continue
+            first_of_all = int(np.flatnonzero(any_unit[:, m])[0])
+            if present[0] > first_of_all:
+                starts.setdefault(int(present[0]), []).append(measure)
+            if present[-1] < last_period:
+                ends.setdefault(int(present[-1]), []).append(measure)
+        for verb, rule, found in (("starts", "unit_starts", starts), ("ends", "unit_ends", ends)):
+            for position, measures in sorted(found.items()):
+                period = history.periods[position]
+                what = f"{unit} {verb} {period_text(period)}: {listed(measures, most=3)}"
+                remedy = "expected if it opened, closed or changed its reporting then; else find the rows"
+                yield Finding("note", rule, history.where(unit, period), what, remedy)
+
+
+def _negative_counts(cascade: Cascade, history: History) -> Iterator[Finding]:
+    """Report negative values of measures that are hardly ever negative."""
+    for m, measure in enumerate(history.measures):
+        values = history.values[:, :, m]
+        known, negative = ~np.isnan(values), values < 0
+        if not negative.any() or (values[known] >= 0).mean() < MOSTLY:
+            continue
+        for t, u in np.argwhere(negative):
+            unit, period = history.units[u], history.periods[t]
+            what = f"{unit}, {period_text(period)}: {measure} is {values[t, u]:g}"
+            yield Finding(
+                "error",
+                "negative_count",
+                history.where(unit, period),
+                what,
+                "correct it, or leave the cell empty",
+            )
+
+
+def _parents_that_differ(cascade: Cascade, history: History) -> Iterator[Finding]:
+    place = {unit: position for position, unit in enumerate(history.units)}
+    for m, measure in enumerate(history.measures):
+        rule = cascade.measures.get(measure)
+        if rule is not None and rule.across == "same":
+            continue
+        values = history.values[:, :, m]
+        for unit in cascade.units:
+            below = [place[child.id] for child in cascade.children(unit.id)]
+            own = values[:, place[unit.id]]
+            if below and not np.isnan(own).all():
+                yield from _difference(history, measure, unit.id, own, values[:, below])
+
+
+def _difference(
+    history: History, measure: str, unit: str, own: np.ndarray, children: np.ndarray
+) -> Iterator[Finding]:
+    reported = ~np.isnan(children)
+    some = reported.any(axis=1) & ~np.isnan(own)
+    total = np.where(some, np.nansum(children, axis=1), np.nan)
+    apart = np.flatnonzero(some & (np.abs(own - total) > SUM_SLACK * np.maximum(np.abs(own), 1)))
+    if not len(apart):
+        return
+    worst = apart[np.abs(own[apart] - total[apart]).argmax()]
+    span = _span(history, apart[0], apart[-1])
+    what = (
+        f"{unit}: {measure} differs from the sum of its children in {count_of(len(apart), 'period')} of {int(some.sum())}, "
+        f"{span}; most in {period_text(history.periods[worst])}: {own[worst]:g} against {total[worst]:g}"
+    )
+    where = history.where(unit, history.periods[apart[0]])
+    yield Finding(
+        "warning", "parent_differs", where, what, "the unit's own figure is used; find out which one is right"
+    )
+
+
+def _same_that_differ(cascade: Cascade, history: History) -> Iterator[Finding]:
+    for measure, rule in cascade.measures.items():
+        if rule.across != "same" or measure not in history.measures:
+            continue
+        values = history.measure(measure)
+        known = ~np.isnan(values)
+        low = np.where(known, values, np.inf).min(axis=1)
+        high = np.where(known, values, -np.inf).max(axis=1)
+        for t in np.flatnonzero(known.any(axis=1) & (high > low)):
+            period = period_text(history.periods[t])
+            what = f"{measure} should be the same for all units, but runs from {low[t]:g} to {high[t]:g} in {period}"
+            yield Finding("error", "same_differs", period, what, "correct the rows, or drop across: same")
+
+
+def _span(history: History, first: int, last: int) -> str:
+    texts = [period_text(history.periods[position]) for position in (first, last)]
+    return texts[0] if first == last else "..".join(texts)
