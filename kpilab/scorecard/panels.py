@@ -10,6 +10,7 @@ from kpilab.model.cascade import Cascade, Kpi, Measure
 from kpilab.model.formula import evaluate_formula, formula_names
 from kpilab.model.history import History
 from kpilab.model.periods import PANDAS_CODE, Span
+from kpilab.words import Frequency
 
 _FLOW = Measure()
 _STOCK = Measure(over_time="last")
@@ -64,6 +65,32 @@ def kpi_panel(cascade: Cascade, history: History, kpi: Kpi) -> KpiPanel:
 def kpi_at(cascade: Cascade, history: History, kpi: Kpi, span: Span) -> KpiPanel:
     """Compute a KPI over a span of periods, shape (1, U): ratios of sums, never means of ratios."""
     return _restricted(cascade, kpi, _panel(cascade, history, kpi, _whole_span(cascade, kpi, span)))
+
+
+def kpi_coarse_panel(
+    cascade: Cascade, history: History, kpi: Kpi, every: Frequency
+) -> tuple[pd.PeriodIndex, KpiPanel]:
+    """Compute a KPI once per quarter or year, from whole ones only.
+
+    A quarter in which a unit lacks a month has no value there, except for a KPI that is itself observed
+    that seldom, where one month is enough. Shape of the panel: (coarse periods, U).
+    """
+    coarse = history.periods.asfreq(PANDAS_CODE[every])
+    periods = coarse.unique()
+    code = PANDAS_CODE[cascade.frequency]
+    spans = [Span(period.asfreq(code, "start"), period.asfreq(code, "end")) for period in periods]
+    panels = [_panel(cascade, history, kpi, span) for span in spans]
+    fine = _panel(cascade, history, kpi, None)
+    seldom = kpi.every is not None and kpi.every != cascade.frequency
+    n_known = [(~np.isnan(fine.values[coarse == period])).sum(axis=0) for period in periods]
+    whole = np.array(
+        [known > 0 if seldom else known == s.n_periods for known, s in zip(n_known, spans, strict=True)]
+    )
+    fields = {
+        name: np.vstack([getattr(panel, name) for panel in panels]) for name in KpiPanel.__dataclass_fields__
+    }
+    fields["values"] = np.where(whole, fields["values"], np.nan)
+    return periods, _restricted(cascade, kpi, KpiPanel(**fields))
 
 
 def kpi_frame(cascade: Cascade, history: History, kpi_id: str) -> pd.DataFrame:
