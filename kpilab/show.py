@@ -161,7 +161,7 @@ def _float_text(value: float) -> str:
     if size >= 1000:
         return f"{value:,.0f}"
     if size >= 100:
-        return f"{value:.1f}"
+        return f"{value:.1f}".removesuffix(".0")
     if size >= 0.001 or size == 0:
         return f"{value:.3g}"
     return f"{value:.1e}"

@@ -63,3 +63,16 @@ __all__ = [
     "tost",
     "wild_cluster",
 ]
+
+if TYPE_CHECKING:
+    from .panels import panel
+    from .wild import wild_cluster
+
+_LATER = {"panel": "panels", "wild_cluster": "wild"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the panel estimators when they are first asked for."""
+    if name in _LATER:
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

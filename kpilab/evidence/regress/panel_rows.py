@@ -95,6 +95,8 @@ def usable_rows(
     target, columns = np.asarray(y, float), _as_columns(X)
     held = np.empty((len(target), 0)) if controls is None else _as_columns(controls)
     weight = np.ones(len(target)) if weights is None else np.asarray(weights, float)
+    if len(target) == 0:
+        raise NotEstimable("there are no rows", reason="too few rows")
     units, unit_labels = _codes(unit, "unit")
     times, calendar = _calendar(period, len(target), effects)
     clusters, cluster_labels = (units, unit_labels) if cluster is None else _codes(cluster, "cluster")

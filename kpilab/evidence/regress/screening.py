@@ -17,7 +17,9 @@ from .linear import Floats, NotEstimable
 from .windows import JointTest, joint_lags
 
 ILL_CONDITIONED = 1e-5
-BLOCK_PAIRS = 6_000
+BLOCK_PAIRS = 4_000
+ROBUST_CAUSES = 100
+ROBUST = ("wald", "window", "window_error")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,11 +124,7 @@ def screen(Y: ArrayLike, lags: int, augment: int = 0, robust: bool = False) -> S
     constant = np.ptp(series, axis=0) <= 1e-12 * np.abs(series).max(axis=0)
     blocks = _lag_blocks(series, depth, constant)
     size = series.shape[1]
-    f_statistic, doubtful = _f_statistics(blocks, lags, df)
-    results = {"f": f_statistic}
-    if robust:
-        robust_tables, doubtful = _robust_statistics(blocks, lags, doubtful)
-        results |= robust_tables
+    results, doubtful = _all_pairs(blocks, lags, df, robust)
     testable = ~(constant[:, None] | constant[None, :] | np.eye(size, dtype=bool))
     again = doubtful & testable
     for table in results.values():
@@ -169,105 +167,177 @@ def _lag_blocks(series: Floats, depth: int, constant: NDArray[np.bool_]) -> _Blo
     return _Blocks(rows, triangle, target, scale, sound)
 
 
-def _f_statistics(blocks: _Blocks, lags: int, df: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """F of every pair and which pairs are too ill-conditioned for this route."""
+def _all_pairs(
+    blocks: _Blocks, lags: int, df: int, robust: bool
+) -> tuple[dict[str, Floats], NDArray[np.bool_]]:
+    """Fill the tables, some effects at a time, and mark the pairs too ill-conditioned for this route."""
     size, depth, n_obs = blocks.lags.shape
     flat = blocks.lags.reshape(size * depth, n_obs)
     overlap = (flat @ flat.T).reshape(size, depth, size, depth)
     along = (flat @ blocks.target.T).reshape(size, depth, size)
-    total = (blocks.target**2).sum(axis=1)
-    f_statistic, doubtful = np.empty((size, size)), np.empty((size, size), bool)
+    total = np.square(blocks.target).sum(axis=1)
+    results = {name: np.empty((size, size), order="F") for name in (("f",) + ROBUST if robust else ("f",))}
+    doubtful = ~(blocks.sound[:, None] & blocks.sound[None, :]) | np.eye(size, dtype=bool)
+    to_window = _to_window(blocks, lags) if robust else None
     step = max(1, BLOCK_PAIRS // size)
     for start in range(0, size, step):
-        causes = slice(start, min(start + step, size))
-        gained, tested, pivot = _eliminate(overlap[causes], along[causes], depth - lags)
-        left = total - gained
-        with np.errstate(divide="ignore", invalid="ignore"):
-            f_statistic[causes] = (tested / lags) / (left / df)
-            doubtful[causes] = ~((pivot > ILL_CONDITIONED) & (left > ILL_CONDITIONED * total))
-    doubtful |= ~(blocks.sound[:, None] & blocks.sound[None, :])
-    return f_statistic, doubtful
+        effects = slice(start, min(start + step, size))
+        cross = np.ascontiguousarray(overlap[effects].transpose(3, 1, 0, 2))
+        reduced = _cholesky(_without_own(cross), along[:, :, effects].transpose(1, 2, 0))
+        explained = np.square(reduced.scores)
+        own_total = total[effects, None]
+        left = own_total - explained.sum(axis=0)
+        sound = (reduced.pivot > ILL_CONDITIONED) & (left > ILL_CONDITIONED * own_total)
+        doubtful[:, effects] |= ~sound.T
+        left[~sound] = 1.0
+        results["f"][:, effects] = (explained[depth - lags :].sum(axis=0) / left * (df / lags)).T
+        if to_window is not None:
+            _fill_robust(results, doubtful, blocks, reduced, cross, start, lags, to_window)
+    return results, doubtful
 
 
-def _eliminate(overlap: Floats, along: Floats, untested: int) -> tuple[Floats, Floats, Floats]:
-    """Cholesky of S = I − C C' for many pairs side by side, applied to r = U ỹ.
+@dataclass(frozen=True, eq=False)
+class _Reduced:
+    """Cholesky factors of many small matrices side by side: pairs run last, on contiguous memory.
 
-    Arrays (pairs…) run last so that every step is one operation on contiguous memory. Returns the sum of
-    squares explained by all lags, by the tested ones alone, and the smallest pivot.
+    `factor` (m, m, …) lower triangle, `scores` (m, …) its solution for the right-hand side, `pivot` (…)
+    the smallest squared diagonal.
     """
-    depth = overlap.shape[1]
-    cross = np.ascontiguousarray(overlap.transpose(1, 3, 0, 2))
-    shape = cross.shape[2:]
-    factor = np.empty((depth, depth, *shape))
-    scores = np.empty((depth, *shape))
-    smallest = np.ones(shape)
+
+    factor: Floats
+    scores: Floats
+    pivot: Floats
+
+
+def _without_own(cross: Floats) -> Floats:
+    """S = I − C C' (lower triangles, pairs last): the cause's lags once the effect's own are held constant.
+
+    `cross` (m, m, …) holds the products U_cause U_effect'.
+    """
+    remaining = np.empty_like(cross)
+    for row in range(len(cross)):
+        for column in range(row + 1):
+            np.subtract(
+                float(row == column), _product(cross[row], cross[column]), out=remaining[row, column]
+            )
+    return remaining
+
+
+def _cholesky(matrices: Floats, right: Floats) -> _Reduced:
+    """Factor the lower triangles (m, m, …) and solve for right (m, …); vanishing pivots are floored."""
+    depth, shape = len(matrices), matrices.shape[2:]
+    factor, scores = np.zeros((depth, depth, *shape)), np.empty((depth, *shape))
+    size = np.einsum("aa...->...", matrices)
+    floor = ILL_CONDITIONED**2 * np.maximum(size, ILL_CONDITIONED**2)
+    pivot = size.copy()
     for row in range(depth):
         for column in range(row + 1):
-            entry = float(row == column) - np.einsum("q...,q...->...", cross[row], cross[column])
-            if column:
-                entry -= np.einsum("q...,q...->...", factor[row, :column], factor[column, :column])
+            entry = matrices[row, column] - _product(factor[row, :column], factor[column, :column])
             if row == column:
-                np.minimum(smallest, entry, out=smallest)
-                factor[row, row] = np.sqrt(np.maximum(entry, ILL_CONDITIONED**2))
+                np.minimum(pivot, entry, out=pivot)
+                factor[row, row] = np.sqrt(np.maximum(entry, floor))
             else:
-                factor[row, column] = entry / factor[column, column]
-        score = along[:, row] - np.einsum("q...,q...->...", factor[row, :row], scores[:row])
-        scores[row] = score / factor[row, row]
-    tested = np.einsum("q...,q...->...", scores[untested:], scores[untested:])
-    before = np.einsum("q...,q...->...", scores[:untested], scores[:untested])
-    return tested + before, tested, smallest
+                np.divide(entry, factor[column, column], out=factor[row, column])
+        scores[row] = (right[row] - _product(factor[row, :row], scores[:row])) / factor[row, row]
+    return _Reduced(factor, scores, pivot)
 
 
-def _robust_statistics(
-    blocks: _Blocks, lags: int, doubtful: NDArray[np.bool_]
-) -> tuple[dict[str, Floats], NDArray[np.bool_]]:
-    """HC3 Wald statistic and window estimate, effect by effect, and the pairs still in doubt."""
+def _product(left: Floats, right: Floats) -> Floats:
+    products: Floats = np.einsum("q...,q...->...", left, right)
+    return products
+
+
+def _inverse(factor: Floats) -> Floats:
+    """Inverse of the lower triangles (m, m, …), returned pairs first: (…, m, m)."""
+    depth = len(factor)
+    inverse = np.zeros_like(factor)
+    for row in range(depth):
+        inverse[row, row] = 1.0 / factor[row, row]
+        for column in range(row):
+            inner = _product(factor[row, column:row], inverse[column:row, column])
+            inverse[row, column] = -inner * inverse[row, row]
+    return np.ascontiguousarray(np.moveaxis(inverse, (0, 1), (-2, -1)))
+
+
+def _to_window(blocks: _Blocks, lags: int) -> Floats:
+    """Weights (N, m) on the orthonormal lags' coefficients that give the mean of the tested lags'."""
     size, depth, _ = blocks.lags.shape
-    tables = {name: np.empty((size, size)) for name in ("wald", "window", "window_error")}
     contrast = np.zeros((size, depth, 1))
     contrast[:, -lags:] = 1.0 / lags
     back = np.where(blocks.sound[:, None, None], blocks.triangle.transpose(0, 2, 1), np.eye(depth))
-    to_window = np.linalg.solve(back, contrast)
-    doubtful = doubtful | np.eye(size, dtype=bool)
-    for effect in range(size):
-        columns, alone = _robust_column(blocks, effect, lags, to_window, doubtful[:, effect])
-        doubtful[:, effect] |= alone
-        for table, column in zip(tables.values(), columns, strict=True):
-            table[:, effect] = column
-    for name in ("window", "window_error"):
-        tables[name] *= blocks.scale[None, :] / blocks.scale[:, None]
-    return tables, doubtful
+    weights: Floats = np.linalg.solve(back, contrast)[:, :, 0]
+    return weights
 
 
-def _robust_column(
-    blocks: _Blocks, effect: int, lags: int, to_window: Floats, doubtful: NDArray[np.bool_]
-) -> tuple[tuple[Floats, Floats, Floats], NDArray[np.bool_]]:
-    """Wald, window estimate and its standard error of all causes on one effect.
+def _fill_robust(
+    results: dict[str, Floats],
+    doubtful: NDArray[np.bool_],
+    blocks: _Blocks,
+    reduced: _Reduced,
+    cross: Floats,
+    start: int,
+    lags: int,
+    to_window: Floats,
+) -> None:
+    """Enter the HC3 tables of a block of effects, and mark the pairs that HC3 cannot weigh here."""
+    inverse = _inverse(reduced.factor)
+    effects = slice(start, start + len(inverse))
+    scores = np.ascontiguousarray(reduced.scores.transpose(1, 2, 0))
+    projections = np.ascontiguousarray(cross.transpose(2, 3, 0, 1))
+    marked = doubtful[:, effects].T
+    inverse[marked], scores[marked] = np.eye(inverse.shape[-1]), 0.0
+    meat = np.empty_like(inverse)
+    size = len(blocks.lags)
+    for place in range(len(inverse)):
+        for first in range(0, size, ROBUST_CAUSES):
+            some = slice(first, min(first + ROBUST_CAUSES, size))
+            pairs = _Pairs(projections[place, some], inverse[place, some], scores[place, some])
+            meat[place, some], alone = _hc3_meat(pairs, blocks, some, start + place)
+            doubtful[some, start + place] |= alone
+    meat[doubtful[:, effects].T] = np.eye(meat.shape[-1])
+    wald, sound = _wald(meat[:, :, -lags:, -lags:], scores[:, :, -lags:].transpose(2, 0, 1))
+    doubtful[:, effects] |= ~sound.T
+    loading = (inverse @ to_window[:, :, None])[..., 0]
+    variance = (loading[..., None, :] @ meat @ loading[..., None])[..., 0, 0]
+    rescale = blocks.scale[effects, None] / blocks.scale
+    results["wald"][:, effects] = wald.T
+    results["window"][:, effects] = ((loading * scores).sum(axis=2) * rescale).T
+    results["window_error"][:, effects] = (np.sqrt(np.maximum(variance, 0.0)) * rescale).T
 
-    The last array marks the pairs where one row is fitted by itself, which HC3 cannot weigh here.
-    """
-    own, target = blocks.lags[effect], blocks.target[effect]
-    size, depth, n_obs = blocks.lags.shape
-    cross = blocks.lags.reshape(-1, n_obs) @ own.T
-    left = blocks.lags - (cross @ own).reshape(size, depth, n_obs)
-    cross = cross.reshape(size, depth, depth)
-    moments = np.eye(depth) - cross @ cross.transpose(0, 2, 1)
-    moments[doubtful] = np.eye(depth)
-    inverse = np.linalg.inv(np.linalg.cholesky(moments))
-    directions = inverse @ left
-    scores = directions @ target
-    residuals = target - (scores[:, None, :] @ directions)[:, 0]
-    leverage = 1.0 / n_obs + np.square(own).sum(axis=0) + np.einsum("iat,iat->it", directions, directions)
-    alone = leverage.max(axis=1) > 1.0 - ILL_CONDITIONED
-    weights = residuals / np.maximum(1.0 - leverage, ILL_CONDITIONED)
-    weighted = directions * weights[:, None, :]
-    meat = weighted @ weighted.transpose(0, 2, 1)
-    meat[doubtful | alone] = np.eye(depth)
-    loading = (inverse @ to_window)[:, :, 0]
-    tested = scores[:, -lags:, None]
-    wald = (tested * np.linalg.solve(meat[:, -lags:, -lags:], tested)).sum(axis=(1, 2))
-    variance = np.einsum("ia,iab,ib->i", loading, meat, loading)
-    return (wald, (loading * scores).sum(axis=1), np.sqrt(np.maximum(variance, 0.0))), alone
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Some causes of one effect: (c, m, m) products with its lags and inverse factors, (c, m) scores."""
+
+    projections: Floats
+    inverse: Floats
+    scores: Floats
+
+
+def _hc3_meat(
+    pairs: _Pairs, blocks: _Blocks, causes: slice, effect: int
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """HC3-weighted squares (c, m, m) of the orthonormalised cause, and where one row is fitted by itself."""
+    lags, own = blocks.lags[causes], blocks.lags[effect]
+    size, depth, n_obs = lags.shape
+    left = (pairs.projections.reshape(-1, depth) @ own).reshape(size, depth, n_obs)
+    np.subtract(lags, left, out=left)
+    directions = pairs.inverse @ left
+    residuals = blocks.target[effect] - (pairs.scores[:, None, :] @ directions)[:, 0]
+    others = 1.0 - 1.0 / n_obs - np.square(own).sum(axis=0)
+    slack = others - np.einsum("iat,iat->it", directions, directions)
+    alone = slack.min(axis=1) < ILL_CONDITIONED
+    residuals /= np.maximum(slack, ILL_CONDITIONED, out=slack)
+    directions *= residuals[:, None, :]
+    return directions @ directions.transpose(0, 2, 1), alone
+
+
+def _wald(meat: Floats, scores: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Wald statistics (e, c) of the tested lags, and where their covariance is regular."""
+    matrices = np.ascontiguousarray(meat.transpose(2, 3, 0, 1))
+    reduced = _cholesky(matrices, scores)
+    sound = reduced.pivot > ILL_CONDITIONED**2 * np.einsum("aa...->...", matrices)
+    return np.square(reduced.scores).sum(axis=0), sound
 
 
 def _recompute(
@@ -295,7 +365,7 @@ def _enter(results: dict[str, Floats], cause: int, effect: int, test: JointTest)
 def _assemble(
     results: dict[str, Floats], lags: int, df: int, n_obs: int, recomputed: int, untestable: int
 ) -> Screen:
-    wald, window, error = (results.get(name) for name in ("wald", "window", "window_error"))
+    wald, window, error = (results.get(name) for name in ROBUST)
     p_window = None
     if window is not None and error is not None:
         p_window = 2.0 * special.stdtr(df, -np.abs(window / error))

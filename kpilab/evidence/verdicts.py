@@ -1,0 +1,88 @@
+"""From estimate, q-value and checks to a verdict and the sentence that says why."""
+
+import numpy as np
+
+from kpilab.evidence.challenges import Challenge
+from kpilab.evidence.fitting import LinkFit
+from kpilab.evidence.regress.inference import tost
+from kpilab.model.cascade import Kpi, Link
+from kpilab.show import listed, number
+from kpilab.words import Verdict
+
+ALPHA = 0.05
+
+
+def decide(
+    link: Link, fit: LinkFit, q_value: float, bound: float, failed: tuple[Challenge, ...]
+) -> tuple[Verdict, str]:
+    """Return the verdict and which rule decided: "too small", "wrong sign", "right sign", "check", "unclear"."""
+    if not np.isnan(bound) and tost(fit.estimate, fit.std_error, fit.df, bound) < ALPHA:
+        return "contradicted", "too small"
+    if q_value < ALPHA:
+        if failed:
+            return "inconclusive", "check"
+        wrong = (link.sign == "+" and fit.estimate < 0) or (link.sign == "-" and fit.estimate > 0)
+        return ("contradicted", "wrong sign") if wrong else ("supported", "right sign")
+    return "inconclusive", "unclear"
+
+
+def reason(
+    rule: str,
+    cause: Kpi,
+    effect: Kpi,
+    fit: LinkFit,
+    q_value: float,
+    bound: float,
+    detectable: float,
+    failed: tuple[Challenge, ...],
+    same_period: str,
+) -> str:
+    """Say in one sentence why, with the number that decided."""
+    size = _size(cause)
+    moves = f"{_step(cause)} of '{cause.name}' goes with {_amount(effect, fit.estimate * size)} of '{effect.name}'"
+    low, high = _plain(effect, fit.conf_low * size), _amount(effect, fit.conf_high * size)
+    interval = f"95 % interval {low} to {high}"
+    said = {
+        "too small": f"Too small to matter: {moves}, and the 90 % interval lies within ±{_bare(effect, bound * size)}",
+        "wrong sign": f"The other way round: {moves} ({interval}; q = {number(q_value)})",
+        "right sign": f"{moves} ({interval}; q = {number(q_value)})",
+        "check": f"{moves} (q = {number(q_value)}), but {listed([_failure(c) for c in failed])}",
+        "unclear": f"Not told apart from no effect: {moves} ({interval}; q = {number(q_value)}); "
+        f"this history would have shown an effect of {_bare(effect, detectable * size)} or more",
+    }[rule]
+    return f"{said[0].upper()}{said[1:]}{same_period}."
+
+
+def _failure(challenge: Challenge) -> str:
+    return f"the check '{challenge.name}' failed: {challenge.result}"
+
+
+def _step(kpi: Kpi) -> str:
+    if kpi.transform == "log":
+        return "10 % more"
+    if kpi.transform == "logit" or kpi.unit_of_measure != "share":
+        return "one more " + (kpi.unit_of_measure or "unit") if kpi.transform is None else "one logit more"
+    return "one percentage point more"
+
+
+def _size(kpi: Kpi) -> float:
+    """Return the step of the cause that the sentence speaks of, on the scale of the equation."""
+    if kpi.transform == "log":
+        return float(np.log(1.1))
+    return 0.01 if kpi.unit_of_measure == "share" and kpi.transform is None else 1.0
+
+
+def _amount(kpi: Kpi, value: float) -> str:
+    if kpi.transform == "log":
+        return f"{100 * np.expm1(value):+.2g} %"
+    if kpi.unit_of_measure == "share" and kpi.transform is None:
+        return f"{100 * value:+.2g} percentage points"
+    return f"{value:+.3g} {kpi.unit_of_measure or 'units'}"
+
+
+def _plain(kpi: Kpi, value: float) -> str:
+    return _amount(kpi, value).split(" ")[0]
+
+
+def _bare(kpi: Kpi, value: float) -> str:
+    return _amount(kpi, value).lstrip("+")
