@@ -62,7 +62,7 @@ def detectable_effect(std_error: float, df: float, power: float = 0.8, alpha: fl
     """Return the smallest true effect that a two-sided t test finds with the given power.
 
     Exact solution with the noncentral t, both rejection regions counted; with one numerator degree of
-    freedom this is what ``pwr.f2.test`` in R solves. The usual approximation
+    freedom this is what ``pwr.f2.test`` in R solves (to four digits). The usual approximation
     ``(t[1-alpha/2] + t[power]) · std_error`` differs from it by less than one per cent from 20 degrees of
     freedom on.
 
@@ -87,7 +87,7 @@ def detectable_effect(std_error: float, df: float, power: float = 0.8, alpha: fl
     Examples
     --------
     >>> round(detectable_effect(1.0, 50) ** 2 / 52, 6)
-    0.156955
+    0.156953
     """
     _positive(std_error=std_error, df=df)
     if not 0 < alpha < power < 1:

@@ -183,9 +183,7 @@ def ols(
     tested = tested[:, None] if tested.ndim == 1 else tested
     others = np.empty((len(target), 0))
     fit = regress(target, tested, others, cov=cov, constant=constant, hac_lags=hac_lags)
-    return t_inference(
-        fit.coefficients, np.sqrt(np.diag(fit.covariance)), fit.df, fit.n_obs, confidence
-    )
+    return t_inference(fit.coefficients, np.sqrt(np.diag(fit.covariance)), fit.df, fit.n_obs, confidence)
 
 
 def regress(
@@ -223,9 +221,7 @@ def regress(
     basis = orthonormal_basis(others, constant)
     rank, n_obs = basis.shape[1] + tested.shape[1], len(y)
     if n_obs <= rank:
-        raise NotEstimable(
-            f"{n_obs} usable rows are too few for {rank} coefficients", reason="too few rows"
-        )
+        raise NotEstimable(f"{n_obs} usable rows are too few for {rank} coefficients", reason="too few rows")
     left_y, left_tested = partial_out(y, basis), partial_out(tested, basis)
     _check_independent(tested, left_tested, constant)
     scale = np.linalg.norm(left_tested, axis=0)

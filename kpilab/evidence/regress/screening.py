@@ -1,4 +1,4 @@
-"""Every ordered pair of many series at once: does the past of one add to the past of the other?
+"""Every ordered pair of many series at once: whether one's past adds to the other's.
 
 Exploration, not a verdict. The lags of each series are centred and orthonormalised once (U); then all
 regressions of all pairs follow from the one matrix product U U'. A pair that is nearly collinear loses
@@ -143,7 +143,9 @@ def _validated(Y: ArrayLike, lags: int, augment: int) -> Floats:
     names = list(getattr(Y, "columns", range(series.shape[1])))
     broken = [str(names[column]) for column in np.flatnonzero(~np.isfinite(series).all(axis=0))]
     if broken:
-        raise ValueError(f"series with missing or infinite values: {', '.join(broken)}; fill or leave them out")
+        raise ValueError(
+            f"series with missing or infinite values: {', '.join(broken)}; fill or leave them out"
+        )
     return series
 
 
@@ -217,9 +219,7 @@ def _without_own(cross: Floats) -> Floats:
     remaining = np.empty_like(cross)
     for row in range(len(cross)):
         for column in range(row + 1):
-            np.subtract(
-                float(row == column), _product(cross[row], cross[column]), out=remaining[row, column]
-            )
+            np.subtract(float(row == column), _product(cross[row], cross[column]), out=remaining[row, column])
     return remaining
 
 
@@ -265,8 +265,7 @@ def _to_window(blocks: _Blocks, lags: int) -> Floats:
     contrast = np.zeros((size, depth, 1))
     contrast[:, -lags:] = 1.0 / lags
     back = np.where(blocks.sound[:, None, None], blocks.triangle.transpose(0, 2, 1), np.eye(depth))
-    weights: Floats = np.linalg.solve(back, contrast)[:, :, 0]
-    return weights
+    return np.asarray(np.linalg.solve(back, contrast)[:, :, 0], float)
 
 
 def _fill_robust(
@@ -314,9 +313,7 @@ class _Pairs:
     scores: Floats
 
 
-def _hc3_meat(
-    pairs: _Pairs, blocks: _Blocks, causes: slice, effect: int
-) -> tuple[Floats, NDArray[np.bool_]]:
+def _hc3_meat(pairs: _Pairs, blocks: _Blocks, causes: slice, effect: int) -> tuple[Floats, NDArray[np.bool_]]:
     """HC3-weighted squares (c, m, m) of the orthonormalised cause, and where one row is fitted by itself."""
     lags, own = blocks.lags[causes], blocks.lags[effect]
     size, depth, n_obs = lags.shape

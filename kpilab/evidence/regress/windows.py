@@ -239,7 +239,8 @@ def lp_profile(
     """
     if cov not in ("HC0", "HC1", "HC2", "HC3"):
         raise ValueError(f"the band needs cov HC0, HC1, HC2 or HC3, not {cov!r}")
-    steps = np.arange(int(horizons) + 1) if np.ndim(horizons) == 0 else np.asarray(horizons, int)
+    named = np.asarray(horizons, int)
+    steps = np.arange(int(named) + 1) if named.ndim == 0 else named
     if steps.size == 0:
         raise ValueError("name at least one horizon")
     designs = [lp_design(y, x, int(h), int(h), p, controls, season) for h in steps]
