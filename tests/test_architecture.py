@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md is true: the modules it names exist, no module goes unnamed, and its layers are enforced."""
+"""ARCHITECTURE.md is true: what it names exists, no module goes unnamed, its layers are those enforced."""
 
 import re
 import tomllib
