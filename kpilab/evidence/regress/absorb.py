@@ -7,7 +7,6 @@ Unit means are removed first, then the period dummies through their normal equat
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from kpilab.evidence.regress.panel_rows import Effects, Floats, Ints
@@ -136,7 +135,8 @@ def dummy_gram(group: Ints, unit: Ints | None, weight: Floats, n_groups: int) ->
         (unit - first) * n_groups + group, weights=weight, minlength=n_units * n_groups
     ).reshape(n_units, n_groups)
     share = cells / cells.sum(axis=1, keepdims=True)
-    return np.diag(totals) - cells.T @ share
+    gram: Floats = np.diag(totals) - cells.T @ share
+    return gram
 
 
 def _crossing_group(effects: Effects, period: Ints) -> Ints | None:

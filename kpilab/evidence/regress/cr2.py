@@ -98,4 +98,7 @@ def cluster_group_sums(fit: Within, values: Floats) -> Floats:
     cell = rows.cluster * absorber.n_groups + absorber.group
     size = rows.n_clusters * absorber.n_groups
     sums = [np.bincount(cell, weights=column, minlength=size) for column in (values.T * absorber.root_weight)]
-    return np.stack(sums, axis=1).reshape(rows.n_clusters, absorber.n_groups, values.shape[1])
+    cells: Floats = np.stack(sums, axis=1, dtype=float).reshape(
+        rows.n_clusters, absorber.n_groups, values.shape[1]
+    )
+    return cells

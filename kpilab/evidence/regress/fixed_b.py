@@ -1,4 +1,4 @@
-"""Critical values and p-values for Bartlett-kernel t statistics whose bandwidth is a fixed share of the sample.
+"""Critical values and p-values of Bartlett-kernel t statistics when bandwidth is a fixed share of T.
 
 With a bandwidth of b times the number of periods, b fixed, the t statistic does not tend to a normal
 but to W(1) / √Q(b), where Q(b) is a quadratic form of a Brownian bridge (Kiefer & Vogelsang 2005). Q is a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -79,9 +79,7 @@ def half_panel_jackknife(
     Chudik, A., Pesaran, M. H. & Yang, J.-C. (2018). Half-panel jackknife fixed-effects estimation of linear
     panels with weakly exogenous regressors. Journal of Applied Econometrics 33, 816–836.
     """
-    fit = within(
-        y, X, unit, period, effects, controls=controls, cluster=cluster, weights=weights
-    )
+    fit = within(y, X, unit, period, effects, controls=controls, cluster=cluster, weights=weights)
     return jackknife_inference(fit, confidence)
 
 

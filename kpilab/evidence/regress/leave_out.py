@@ -104,7 +104,7 @@ def _solve_together(gram: Floats, sums: Floats) -> Floats:
 
 
 def _shared_dummy_grams(fit: Within) -> list[tuple[Floats, list[int]]]:
-    """The dummies' cross-products once a cluster is gone, with the clusters that have them in common."""
+    """Return the dummies' cross-products once a cluster is gone, with the clusters sharing them."""
     absorber, rows = fit.absorber, fit.rows
     weight = rows.root_weight**2
     patterns: dict[bytes, tuple[Floats, list[int]]] = {}

@@ -1,4 +1,4 @@
-"""The usable rows of a panel: checked, without missing and singleton rows, sorted by cluster, unit, period."""
+"""The usable rows of a panel: checked, without missing and singleton rows, sorted."""
 
 from __future__ import annotations
 
@@ -145,7 +145,18 @@ def _calendar(period: ArrayLike | None, n_rows: int, effects: Effects) -> tuple[
     codes, values = _codes(labels, "period")
     if values.dtype.kind in "iu" or (values.dtype.kind == "f" and np.all(values == np.round(values))):
         return codes, values.astype(np.int64)
+    if values.dtype.kind == "M":
+        return codes, _dates_as_calendar(pd.DatetimeIndex(values))
     return codes, np.arange(len(values), dtype=np.int64)
+
+
+def _dates_as_calendar(dates: pd.DatetimeIndex) -> Ints:
+    """Count dates in months, or in days where months hold several, in steps of their common divisor."""
+    days = dates.to_numpy().astype("datetime64[D]").astype(np.int64)
+    months = dates.to_numpy().astype("datetime64[M]").astype(np.int64)
+    count = months if len(np.unique(months)) == len(dates) else days
+    step = int(np.gcd.reduce(np.diff(count))) if len(count) > 1 else 1
+    return (count - count[0]) // max(step, 1)
 
 
 def _check_shapes(target: Floats, columns: Floats, held: Floats, *others: NDArray[Any]) -> None:
@@ -184,7 +195,7 @@ def _recode(codes: Ints, labels: NDArray[Any]) -> tuple[Ints, NDArray[Any]]:
 
 
 def _in_order_of_rows(unit: Ints, labels: NDArray[Any]) -> tuple[Ints, NDArray[Any]]:
-    """Number the units as they appear in the sorted rows, so that each is one block of rows."""
+    """Renumber the units as they appear in the sorted rows, so that each is one block of rows."""
     starts = np.diff(unit, prepend=-1) != 0
     if starts.sum() != len(labels):
         raise ValueError("with unit effects each unit must lie in one cluster only")

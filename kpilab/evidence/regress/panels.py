@@ -81,8 +81,8 @@ def panel(
     X : array-like, shape (n, k)
         Without a constant. Rows with a missing value in y, X, controls or weights are left out.
     unit, period : array-like, shape (n,)
-        Labels; the panel may be unbalanced and have gaps. Whole numbers and pandas Periods are calendar
-        time, in which a gap is a gap; other labels are sorted and taken as consecutive.
+        Labels; the panel may be unbalanced and have gaps. Whole numbers, dates and pandas Periods are
+        calendar time, in which a gap is a gap; other labels are sorted and taken as consecutive.
     effects : str
         ``both``, ``unit``, ``period`` or ``none`` (then a constant is added). Rows that are alone in
         their unit or period are fitted exactly by its effect and are left out (Correia 2015).
@@ -136,9 +136,7 @@ def panel(
     >>> fit.estimate.round(3).tolist(), fit.df, fit.n_obs
     ([1.083], 2.0, 9)
     """
-    fit = within(
-        y, X, unit, period, effects, controls=controls, cluster=cluster, weights=weights
-    )
+    fit = within(y, X, unit, period, effects, controls=controls, cluster=cluster, weights=weights)
     return panel_inference(fit, cov, lags, confidence)
 
 

@@ -21,7 +21,7 @@ WildWeights = Literal["webb", "rademacher"]
 
 TIE = 1e-9
 WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))
-DOUBLINGS, HALVINGS = 40, 30
+FAR, HALVINGS = 1e4, 30
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,7 @@ def wild_cluster(
     >>> test.p_value, test.draws, test.enumerated
     (0.25, 8, True)
     """
-    fit = within(
-        y, X, unit, period, effects, controls=controls, cluster=cluster, weights=row_weights
-    )
+    fit = within(y, X, unit, period, effects, controls=controls, cluster=cluster, weights=row_weights)
     return wild_inference(fit, column, weights, draws, seed, confidence)
 
 
@@ -157,19 +155,19 @@ def wild_inference(
 def cluster_weights(n_clusters: int, weights: WildWeights, draws: int, seed: int) -> tuple[Floats, bool]:
     """Return read-only bootstrap weights (draws, G), and whether they are all sign patterns there are."""
     enumerated = weights == "rademacher" and n_clusters < 63 and 2**n_clusters < draws
+    sampled: Floats
     if enumerated:
         pattern = np.arange(2**n_clusters)[:, None] >> np.arange(n_clusters) & 1
         sampled = 2.0 * pattern - 1.0
     else:
         points = np.concatenate([-WEBB, WEBB]) if weights == "webb" else np.array([-1.0, 1.0])
-        sampled = points[np.random.default_rng(seed).integers(len(points), size=(draws, n_clusters))]
+        drawn = np.random.default_rng(seed).integers(len(points), size=(draws, n_clusters))
+        sampled = np.asarray(points[drawn], np.float64)
     sampled.setflags(write=False)
-    return sampled, enumerated
+    return sampled, bool(enumerated)
 
 
-def _rejection_share(
-    fit: Within, column: int, sampled: Floats, std_error: float
-) -> Callable[[float], float]:
+def _rejection_share(fit: Within, column: int, sampled: Floats, std_error: float) -> Callable[[float], float]:
     """Return the bootstrap p-value as a function of the null value's distance from the estimate.
 
     Under the null β = β̂ + δ the restricted residuals are û − δ x̃, linear in δ (x̃: the tested column once
@@ -222,23 +220,24 @@ def _inverted(
     start = float(special.stdtrit(n_clusters - 1, 1 - level / 2)) * std_error
     bounds = []
     for side in (-1.0, 1.0):
-        towards_zero = side * estimate < 0
-        first = abs(estimate) if towards_zero else start
-        inside, outside = 0.0, first
-        for _ in range(DOUBLINGS):
-            if share(side * outside) <= level:
-                break
-            inside, outside = outside, 2 * outside
-        else:
-            bounds.append(side * np.inf)
-            continue
-        for _ in range(HALVINGS):
-            middle = (inside + outside) / 2
-            if outside - inside <= 1e-9 * std_error:
-                break
-            inside, outside = (middle, outside) if share(side * middle) > level else (inside, middle)
-        bounds.append(estimate + side * inside)
-    return float(bounds[0]), float(bounds[1])
+        first = abs(estimate) if side * estimate < 0 else start
+        bounds.append(estimate + side * _reach(share, side, first, std_error, level))
+    return bounds[0], bounds[1]
+
+
+def _reach(
+    share: Callable[[float], float], side: float, first: float, std_error: float, level: float
+) -> float:
+    """Distance from the estimate to the first rejected value on one side, infinite if there is none."""
+    inside, outside = 0.0, first
+    while share(side * outside) > level:
+        if outside > FAR * max(first, std_error):
+            return float(np.inf)
+        inside, outside = outside, 2 * outside
+    for _ in range(HALVINGS):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if share(side * middle) > level else (inside, middle)
+    return inside
 
 
 def _check_arguments(fit: Within, column: int, weights: str, draws: int, confidence: float) -> None:

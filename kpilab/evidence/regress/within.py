@@ -67,9 +67,7 @@ class Within:
     def small_sample_factor(self) -> float:
         """Stata's G/(G−1) · (n−1)/(n−K)."""
         n_clusters = self.rows.n_clusters
-        return (
-            n_clusters / (n_clusters - 1) * (self.n_obs - 1) / (self.n_obs - self.n_coefficients)
-        )
+        return n_clusters / (n_clusters - 1) * (self.n_obs - 1) / (self.n_obs - self.n_coefficients)
 
 
 def within(
@@ -91,7 +89,7 @@ def within(
     X : array-like, shape (n, k)
         Columns to be estimated, without a constant.
     unit, period : array-like, shape (n,)
-        Labels. Whole numbers and pandas Periods are calendar time, in which a gap is a gap; other
+        Labels. Whole numbers, dates and pandas Periods are calendar time, in which a gap is a gap; other
         labels are sorted and taken as consecutive. `period` may be None where no effect needs it.
     effects : str
         ``both``, ``unit``, ``period`` or ``none`` (a constant).
@@ -124,17 +122,14 @@ def within(
 def fit_within(rows: Rows, effects: Effects) -> Within:
     """Partial effects out of usable rows and fit them by least squares."""
     absorber = Absorber(effects, rows.unit, rows.period, rows.root_weight)
-    n_controls = rows.controls.shape[1]
+    n_controls, n_nested = rows.controls.shape[1], rows.n_units if absorber.unit is not None else 0
+    _check_rows(len(rows.y), rows.X.shape[1] + absorber.rank + n_nested)
     left, length = _without_effects(rows, absorber, effects)
     varying = [int(j) for j in np.flatnonzero(length[1 : n_controls + 1])]
     unit_columns = left[:, 1:] / np.where(length[1:] > 0, length[1:], 1.0)
     kept, directions, triangle = _independent(unit_columns, varying, n_controls)
-    rank, n_nested = directions.shape[1] + absorber.rank, rows.n_units if absorber.unit is not None else 0
-    if len(left) <= rank + n_nested:
-        raise NotEstimable(
-            f"{len(left)} usable rows are too few for {rank + n_nested} coefficients and effects",
-            reason="too few rows",
-        )
+    rank = directions.shape[1] + absorber.rank
+    _check_rows(len(left), rank + n_nested)
     residuals = left[:, 0] - directions @ (directions.T @ left[:, 0])
     residuals = residuals - directions @ (directions.T @ residuals)
     if np.linalg.norm(residuals) <= EXACT_FIT * length[0]:
@@ -169,17 +164,11 @@ def _without_effects(rows: Rows, absorber: Absorber, effects: Effects) -> tuple[
     return left, np.where(varies, length, 0.0)
 
 
-def _independent(
-    unit_columns: Floats, kept: list[int], n_controls: int
-) -> tuple[list[int], Floats, Floats]:
+def _independent(unit_columns: Floats, kept: list[int], n_controls: int) -> tuple[list[int], Floats, Floats]:
     """QR of controls and tested columns, leaving out controls that depend on those before them."""
     tested = list(range(n_controls, unit_columns.shape[1]))
     while True:
-        if len(unit_columns) <= len(kept) + len(tested):
-            raise NotEstimable(
-                f"{len(unit_columns)} usable rows are too few for {len(kept) + len(tested)} coefficients",
-                reason="too few rows",
-            )
+        _check_rows(len(unit_columns), len(kept) + len(tested))
         directions, triangle = np.linalg.qr(unit_columns[:, kept + tested])
         dependent = np.flatnonzero(np.abs(np.diag(triangle)) <= DEPENDENT)
         if len(dependent) == 0:
@@ -193,6 +182,14 @@ def _independent(
         kept = kept[: dependent[0]] + kept[dependent[0] + 1 :]
 
 
+def _check_rows(n_obs: int, n_coefficients: int) -> None:
+    if n_obs <= n_coefficients:
+        raise NotEstimable(
+            f"{n_obs} usable rows are too few for {n_coefficients} coefficients and effects",
+            reason="too few rows",
+        )
+
+
 def _check_variation(varies: NDArray[np.bool_], n_controls: int, effects: Effects) -> None:
     beyond = {
         "both": " beyond unit and period effects", "unit": " within units",
@@ -203,5 +200,3 @@ def _check_variation(varies: NDArray[np.bool_], n_controls: int, effects: Effect
     constant = np.flatnonzero(~varies[1 + n_controls :])
     if len(constant):
         raise NotEstimable(f"column {constant[0]} of X does not vary{beyond}", reason="no variation")
-
-
