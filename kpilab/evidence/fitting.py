@@ -22,6 +22,7 @@ from kpilab.model.cascade import Cascade
 
 FEWEST_UNITS = 5
 FEWEST_PERIODS = 20
+FEWEST_PANEL_PERIODS = 10
 CR2_BELOW = 20
 WILD_BELOW = 12
 BOTH_BELOW = 8
@@ -226,7 +227,7 @@ def statsmodels_fit(equation: Equation) -> object:
     X = pd.DataFrame({equation.x_name: equation.x})
     controls = pd.DataFrame(equation.controls, columns=list(equation.control_names))
     if not equation.is_panel:
-        return sm.OLS(equation.y, sm.add_constant(pd.concat([X, controls], axis=1))).fit(
+        return sm.OLS(equation.y, sm.add_constant(pd.concat([X, controls], axis=1), prepend=False)).fit(
             cov_type="HC3", use_t=True
         )
     controls = controls.iloc[:, list(equation.within.controls_kept)]
@@ -249,6 +250,9 @@ def _check_size(data: LinkData, unit: np.ndarray, period: np.ndarray) -> None:
         raise NotEstimable(
             f"only {n_units} units have data; {FEWEST_UNITS} are needed", reason="too few rows"
         )
+    if n_units > 1 and n_periods < FEWEST_PANEL_PERIODS:
+        said = f"only {n_periods} usable periods; {FEWEST_PANEL_PERIODS} are needed"
+        raise NotEstimable(said, reason="too few rows")
     if n_units == 1 and n_periods < FEWEST_PERIODS + data.columns.shape[2]:
         raise NotEstimable(f"only {n_periods} usable periods of one unit", reason="too few rows")
 

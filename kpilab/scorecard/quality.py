@@ -14,6 +14,7 @@ from kpilab.words import BREAK_KINDS
 
 BREAK_WINDOW = 6
 BREAK_SIZE = 8.0
+SUDDEN = 0.6
 
 
 def findings(cascade: Cascade, history: History) -> list[Finding]:
@@ -91,7 +92,8 @@ def _largest_jump(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return, per unit, the largest shift of level in units of noise, and the period in which it begins.
 
     The shift is the difference of the medians of the windows before and after; noise is the median absolute
-    one-period change, scaled to a standard deviation.
+    one-period change, scaled to a standard deviation. It counts where most of it comes from one period to
+    the next: a slow drift is no break.
     """
     n_periods, n_units = values.shape
     if n_periods < 2 * BREAK_WINDOW + 1:
@@ -100,11 +102,12 @@ def _largest_jump(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     medians = np.median(windows, axis=2)
     shift = np.abs(medians[BREAK_WINDOW:] - medians[:-BREAK_WINDOW])
     changes = np.abs(np.diff(values, axis=0))
+    at_once = changes[BREAK_WINDOW - 1 : BREAK_WINDOW - 1 + len(shift)]
     noise = (
         np.array([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else np.nan for c in changes.T]) * 1.4826
     )
     with np.errstate(invalid="ignore", divide="ignore"):
-        size = np.where(noise > 0, shift / noise, 0.0)
+        size = np.where((noise > 0) & (at_once >= SUDDEN * shift), shift / noise, 0.0)
     size = np.nan_to_num(size, nan=0.0)
     return size.max(axis=0), size.argmax(axis=0) + BREAK_WINDOW
 

@@ -156,7 +156,8 @@ def _dates_as_calendar(dates: pd.DatetimeIndex) -> Ints:
     months = dates.to_numpy().astype("datetime64[M]").astype(np.int64)
     count = months if len(np.unique(months)) == len(dates) else days
     step = int(np.gcd.reduce(np.diff(count))) if len(count) > 1 else 1
-    return (count - count[0]) // max(step, 1)
+    calendar: Ints = (count - count[0]) // max(step, 1)
+    return calendar
 
 
 def _check_shapes(target: Floats, columns: Floats, held: Floats, *others: NDArray[Any]) -> None:

@@ -158,7 +158,7 @@ def cluster_weights(n_clusters: int, weights: WildWeights, draws: int, seed: int
     sampled: Floats
     if enumerated:
         pattern = np.arange(2**n_clusters)[:, None] >> np.arange(n_clusters) & 1
-        sampled = 2.0 * pattern - 1.0
+        sampled = np.asarray(2.0 * pattern - 1.0, np.float64)
     else:
         points = np.concatenate([-WEBB, WEBB]) if weights == "webb" else np.array([-1.0, 1.0])
         drawn = np.random.default_rng(seed).integers(len(points), size=(draws, n_clusters))
