@@ -323,6 +323,16 @@ def test_one_cluster_is_refused():
         fitted(table[table["unit"] == 2], "none")
 
 
+@pytest.mark.parametrize("cov", ["cluster", "cr2"])
+@pytest.mark.parametrize("effects", ["none", "unit"])
+def test_estimate_that_one_cluster_determines_is_refused(cov, effects):
+    table = unbalanced()
+    third = table["unit"] == 3
+    x = np.where(third, 1.0 if effects == "none" else table["x2"], 0.0)
+    with pytest.raises(NotEstimable, match="one cluster alone"):
+        panel(table["y"], x, table["unit"], table["period"], effects, cov)
+
+
 def test_two_periods_are_enough_or_refused():
     table = unbalanced()
     few = table[table["period"].isin([2006, 2007])]

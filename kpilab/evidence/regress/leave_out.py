@@ -26,7 +26,8 @@ class LeaveOneOut:
     estimate : (m, k) array
         Row g: the coefficients without cluster ``left_out[g]``.
     indispensable : array
-        Labels of the clusters without which they cannot.
+        Labels of the clusters without which they cannot: the clustered standard error of such an estimate
+        rests on one cluster and is not to be trusted.
     """
 
     left_out: NDArray[Any]

@@ -157,7 +157,7 @@ def panel_inference(
         covariance, df = bias_reduced(fit)
     else:
         raise ValueError(f"cov must be cluster, cr2 or driscoll_kraay, not {cov!r}")
-    std_error = positive_std_error(covariance)
+    std_error = positive_std_error(fit, covariance)
     statistic = fit.estimate / std_error
     p_value = np.minimum(1.0, 2.0 * special.stdtr(df, -np.abs(statistic)))
     critical = special.stdtrit(df, 0.5 + confidence / 2)
@@ -184,13 +184,19 @@ def driscoll_kraay_covariance(fit: Within, lags: int) -> Floats:
     return covariance
 
 
-def positive_std_error(covariance: Floats) -> Floats:
-    """Return the standard errors, refusing a coefficient whose clusters leave no variation at all."""
-    variance = np.diag(covariance)
-    if not np.all(variance > 0) or not np.isfinite(variance).all():
-        raise NotEstimable("the clusters leave no variation to judge the estimate by", reason="no variation")
-    root: Floats = np.sqrt(variance)
-    return root
+def positive_std_error(fit: Within, covariance: Floats) -> Floats:
+    """Return the standard errors (k,), refusing those that are zero but for rounding.
+
+    That happens where one cluster alone determines an estimate: its scores add up to nothing.
+    """
+    std_error: Floats = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    size = np.abs(fit.influence * fit.residuals[:, None]).sum(axis=0)
+    if not np.all(std_error > 1e-10 * size):
+        raise NotEstimable(
+            "one cluster alone determines the estimate, so that its precision cannot be judged",
+            reason="no variation",
+        )
+    return std_error
 
 
 def _driscoll_kraay_inference(fit: Within, lags: int | None, confidence: float) -> PanelEstimates:
@@ -202,7 +208,7 @@ def _driscoll_kraay_inference(fit: Within, lags: int | None, confidence: float) 
     if not 0 <= bandwidth < n_periods:
         raise ValueError(f"lags must lie between 0 and {n_periods - 1}, not {lags}")
     covariance, b = driscoll_kraay_covariance(fit, bandwidth), (bandwidth + 1) / n_periods
-    statistic = fit.estimate / positive_std_error(covariance)
+    statistic = fit.estimate / positive_std_error(fit, covariance)
     p_value = np.array([fixed_b_p_value(float(t), b) for t in statistic])
     critical = fixed_b_critical_value(b, confidence)
     df = float(n_periods - 1)

@@ -141,7 +141,7 @@ def wild_inference(
     n_clusters = fit.rows.n_clusters
     _check_arguments(fit, column, weights, draws, confidence)
     estimate = float(fit.estimate[column])
-    std_error = float(positive_std_error(cluster_covariance(fit)[[column]][:, [column]])[0])
+    std_error = float(positive_std_error(fit, cluster_covariance(fit))[column])
     sampled, enumerated = cluster_weights(n_clusters, weights, draws, seed)
     share = _rejection_share(fit, column, sampled, std_error)
     low, high = _inverted(share, estimate, std_error, n_clusters, 1 - confidence)
@@ -160,9 +160,9 @@ def cluster_weights(n_clusters: int, weights: WildWeights, draws: int, seed: int
         pattern = np.arange(2**n_clusters)[:, None] >> np.arange(n_clusters) & 1
         sampled = np.asarray(2.0 * pattern - 1.0, np.float64)
     else:
-        points = np.concatenate([-WEBB, WEBB]) if weights == "webb" else np.array([-1.0, 1.0])
+        points: Floats = np.concatenate([-WEBB, WEBB]) if weights == "webb" else np.array([-1.0, 1.0])
         drawn = np.random.default_rng(seed).integers(len(points), size=(draws, n_clusters))
-        sampled = np.asarray(points[drawn], np.float64)
+        sampled = points[drawn]
     sampled.setflags(write=False)
     return sampled, bool(enumerated)
 
