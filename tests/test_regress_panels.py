@@ -324,13 +324,11 @@ def test_one_cluster_is_refused():
 
 
 @pytest.mark.parametrize("cov", ["cluster", "cr2"])
-@pytest.mark.parametrize("effects", ["none", "unit"])
-def test_estimate_that_one_cluster_determines_is_refused(cov, effects):
+def test_estimate_that_one_cluster_determines_is_refused(cov):
     table = unbalanced()
-    third = table["unit"] == 3
-    x = np.where(third, 1.0 if effects == "none" else table["x2"], 0.0)
+    x = np.where(table["unit"] == 3, table["x2"], 0.0)
     with pytest.raises(NotEstimable, match="one cluster alone"):
-        panel(table["y"], x, table["unit"], table["period"], effects, cov)
+        panel(table["y"], x, table["unit"], table["period"], "unit", cov)
 
 
 def test_two_periods_are_enough_or_refused():
