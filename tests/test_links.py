@@ -73,7 +73,7 @@ def test_measurement_break_that_is_declared_is_taken_out(tmp_path):
     x[50:, :2] += 5
     y[50:, :2] += 10
     link = 'cause: x, effect: y, sign: "+", lag: 0, min_effect: 0.5'
-    action = "actions:\n  - {id: ruler, name: Ruler, kind: measurement, units: [u0, u1], start: 2016-03, expects: {y: 10}}"
+    action = "actions:\n  - {id: ruler, name: R, kind: measurement, units: [u0, u1], start: 2016-03, expects: {y: 1}}"
     without = kl.fit_links(*simulated(tmp_path / "a", {"x": x, "y": y}, [link]))[0]
     declared = kl.fit_links(*simulated(tmp_path / "b", {"x": x, "y": y}, [link], action))[0]
     assert without.fit.conf_low > 0.1
@@ -95,7 +95,9 @@ def test_excluded_units_are_left_out(tmp_path):
 def test_formula_is_an_identity(tmp_path):
     cascade, history = simulated(tmp_path, chain(), [X_TO_M])
     kpi = cascade.kpi("y").model_copy(update={"last": None, "formula": "x + m"})
-    cascade = cascade.replace(kpis=(*cascade.kpis[:2], kpi), links=(cascade.links[0].model_copy(update={"effect": "y"}),))
+    cascade = cascade.replace(
+        kpis=(*cascade.kpis[:2], kpi), links=(cascade.links[0].model_copy(update={"effect": "y"}),)
+    )
     result = kl.fit_links(cascade, history)[0]
     assert result.verdict == "untestable"
     assert "arithmetic" in result.reason
@@ -108,7 +110,10 @@ def test_formula_is_an_identity(tmp_path):
         (lambda s: s["m"].__setitem__(slice(None), s["x"]), ""),
         (lambda s: s["m"].__setitem__(slice(None), np.nan), "no period"),
         (lambda s: s["m"].__setitem__(slice(4, None), np.nan), ""),
-        (lambda s: [s["x"].__setitem__(slice(0, 50), np.nan), s["m"].__setitem__(slice(50, None), np.nan)], "no period"),
+        (
+            lambda s: [s["x"].__setitem__(slice(0, 50), np.nan), s["m"].__setitem__(slice(50, None), np.nan)],
+            "no period",
+        ),
     ],
     ids=["constant cause", "cause = effect", "no effect at all", "two periods", "disjoint periods"],
 )
@@ -136,7 +141,9 @@ def test_same_period_says_that_the_direction_is_assumed(tmp_path):
 def test_q_values_are_benjamini_hochberg_over_testable_links(tmp_path):
     from statsmodels.stats.multitest import multipletests
 
-    links = kl.fit_links(*simulated(tmp_path, chain(), [X_TO_M, M_TO_Y, X_TO_Y, 'cause: y, effect: x, lag: 40, at: company']))
+    links = kl.fit_links(
+        *simulated(tmp_path, chain(), [X_TO_M, M_TO_Y, X_TO_Y, "cause: y, effect: x, lag: 40, at: company"])
+    )
     table = links.tidy()
     tested = table["p_value"].notna()
     expected = multipletests(table.loc[tested, "p_value"], method="fdr_bh")[1]
@@ -175,7 +182,9 @@ def test_profile_begins_at_nothing_and_shows_the_delayed_response(tmp_path):
 def test_checks_lead_only_to_inconclusive(tmp_path):
     """The effect runs from m to x, the map says x to m: next month's x explains today's m."""
     series = chain(n_units=25, seed=7)
-    links = kl.fit_links(*simulated(tmp_path, {"x": series["m"], "m": series["x"]}, ['cause: x, effect: m, sign: "+", lag: 0']))
+    links = kl.fit_links(
+        *simulated(tmp_path, {"x": series["m"], "m": series["x"]}, ['cause: x, effect: m, sign: "+", lag: 0'])
+    )
     checks = links[0].checks().set_index("check")
     assert checks.loc["lead placebo", "failed"]
     assert links[0].verdict == "inconclusive"

@@ -31,12 +31,20 @@ def test_target_of_the_span_is_the_one_in_force_at_its_end(tmp_path):
     assert target_in_force(cascade, "revenue", "all", cascade.period("2023-01")).target == 400
     assert target_in_force(cascade, "revenue", "all", cascade.period("2022-12")) is None
     assert target_in_force(cascade, "conversion", "a", cascade.period("2023-02")).target == 0.5
-    assert cell(kl.roll_up(cascade, history, period="2023-01..2023-02").tidy(), "revenue", "all", "target") == 900
+    assert (
+        cell(kl.roll_up(cascade, history, period="2023-01..2023-02").tidy(), "revenue", "all", "target")
+        == 900
+    )
 
 
 @pytest.mark.parametrize(
     ("better", "actual", "target", "expected"),
-    [("higher", 50.0, 200.0, 0.25), ("lower", 50.0, 40.0, 0.8), ("near", 9.0, 10.0, 0.9), ("higher", -5.0, -4.0, np.nan)],
+    [
+        ("higher", 50.0, 200.0, 0.25),
+        ("lower", 50.0, 40.0, 0.8),
+        ("near", 9.0, 10.0, 0.9),
+        ("higher", -5.0, -4.0, np.nan),
+    ],
 )
 def test_attainment_is_paper_arithmetic(better, actual, target, expected):
     kpi = Kpi(id="k", name="K", sum="m", better=better, near=target)
@@ -72,7 +80,11 @@ def test_children_are_the_same_kpi_one_level_down(tmp_path):
 def test_children_hold_derived_kpis(tmp_path):
     text = SHOP.replace("id: basket,", "id: basket, parent: revenue,")
     below = kl.roll_up(*shops(tmp_path, text), period="2023-01").children("revenue", "all").tidy()
-    assert set(zip(below["kpi"], below["unit"], strict=True)) >= {("basket", "a"), ("basket", "all"), ("revenue", "b")}
+    assert set(zip(below["kpi"], below["unit"], strict=True)) >= {
+        ("basket", "a"),
+        ("basket", "all"),
+        ("revenue", "b"),
+    }
 
 
 def test_trend_compares_with_a_year_before(tmp_path):

@@ -192,17 +192,12 @@ def _decided_by_bootstrap(found: LinkFit, fit: Within) -> LinkFit:
 
 def seasonal_columns(periods: pd.PeriodIndex) -> np.ndarray:
     """Return a seasonal pattern, shape (T, m): two harmonics below 60 periods, dummies from there on."""
-    position = {"M": lambda: (periods.month - 1, 12), "Q": lambda: (periods.quarter - 1, 4)}
+    lengths = {"D": 7, "W": 52, "M": 12, "Q": 4}
     code = periods.freqstr.split("-")[0]
-    if code == "W":
-        season, length = np.arange(len(periods)), 52
-    elif code == "D":
-        season, length = periods.dayofweek, 7
-    elif code in position:
-        season, length = position[code]()
-    else:
+    if code not in lengths:
         return np.empty((len(periods), 0))
-    season = np.asarray(season)
+    length = lengths[code]
+    season = np.array([_season_of(period, code) for period in periods])
     if len(periods) >= DUMMIES_FROM and length <= 12:
         return (season[:, None] == np.arange(1, length)[None, :]).astype(float)
     angles = 2 * np.pi * np.outer(season, np.arange(1, 3)) / length
@@ -235,6 +230,16 @@ def statsmodels_fit(equation: Equation) -> object:
     period = pd.get_dummies(equation.period, dtype=float).iloc[:, 1:].add_prefix("period ")
     model = sm.OLS(equation.y, pd.concat([X, controls, unit, period], axis=1))
     return model.fit(cov_type="cluster", cov_kwds={"groups": equation.cluster}, use_t=True)
+
+
+def _season_of(period: pd.Period, code: str) -> int:
+    """Return the position of a period within its year, or of a day within its week, from 0."""
+    return {
+        "D": period.day_of_week,
+        "W": period.ordinal % 52,
+        "M": period.month - 1,
+        "Q": period.quarter - 1,
+    }[code]
 
 
 def _enough_rows(used: np.ndarray) -> np.ndarray:
@@ -278,7 +283,10 @@ def _single_series(equation: Equation) -> LinkFit:
 
 def _link_fit(inference: PanelEstimates, fit: Within) -> LinkFit:
     names = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
-    values = [float(getattr(inference, name)[0]) for name in names]
+    estimate, std_error, statistic, p_value, low, high = (float(getattr(inference, n)[0]) for n in names)
     df = float(np.broadcast_to(inference.df, (1,))[0])
     method = "CR2" if fit.rows.n_clusters < CR2_BELOW else "clustered"
-    return LinkFit(*values, df, fit.n_obs, fit.rows.n_units, fit.rows.n_clusters, method)
+    return LinkFit(
+        estimate, std_error, statistic, p_value, low, high, df,
+        fit.n_obs, fit.rows.n_units, fit.rows.n_clusters, method,
+    )  # fmt: skip

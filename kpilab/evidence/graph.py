@@ -244,11 +244,11 @@ def _basis_condition(graph: nx.DiGraph, x: Node, y: Node, observed: set[Node]) -
     return None if stand_in is None else frozenset(stand_in)
 
 
-def _without_arrow(graph: nx.DiGraph, cause: Node, effect: Node) -> nx.DiGraph:
+def _without_arrow(graph: nx.DiGraph, cause: Node, effect: Node) -> nx.Graph:
     return nx.restricted_view(graph, [], [(cause, effect)] if graph.has_edge(cause, effect) else [])
 
 
-def _back_door_graph(graph: nx.DiGraph, cause: Node, effect: Node) -> tuple[nx.DiGraph, set[Node]]:
+def _back_door_graph(graph: nx.DiGraph, cause: Node, effect: Node) -> tuple[nx.Graph, set[Node]]:
     """Cut the first arrow of every causal path; also return the descendants of the nodes on those paths."""
     toward_effect = nx.ancestors(graph, effect) | {effect}
     on_path = nx.descendants(graph, cause) & toward_effect
@@ -257,7 +257,7 @@ def _back_door_graph(graph: nx.DiGraph, cause: Node, effect: Node) -> tuple[nx.D
     return nx.restricted_view(graph, [], first_arrows), forbidden
 
 
-def _minimal_separators(graph: nx.DiGraph, x: Node, y: Node, forbidden: set[Node]) -> set[NodeSet]:
+def _minimal_separators(graph: nx.Graph, x: Node, y: Node, forbidden: set[Node]) -> set[NodeSet]:
     """Find every minimal set that d-separates x from y without using a forbidden node."""
     ancestors = nx.ancestors(graph, x) | nx.ancestors(graph, y) | {x, y}
     moral = nx.moral_graph(graph.subgraph(ancestors))

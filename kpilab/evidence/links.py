@@ -121,7 +121,7 @@ class LinkResult:
         return pd.DataFrame(rows, columns=["check", "failed", "p_value", "result"])
 
     def profile(self, periods: int = PROFILE_PERIODS) -> pd.DataFrame:
-        """Return the response of the effect 0, 1, … periods after the cause, for showing, not for choosing a lag.
+        """Return the response of the effect 0, 1, … periods after the cause: for showing, never for choosing a lag.
 
         Each row is a local projection with the cause's and the effect's past held constant; the band is
         simultaneous over the horizons (Šidák).
@@ -196,7 +196,7 @@ class LinkResults(Result, Sequence[LinkResult]):
     def __iter__(self) -> Iterator[LinkResult]:
         return iter(self.results)
 
-    def __getitem__(self, key):  # type: ignore[no-untyped-def,override]
+    def __getitem__(self, key):  # type: ignore[no-untyped-def]
         if isinstance(key, int | slice):
             return self.results[key]
         found = [r for r in self.results if key in ((r.cause, r.effect), (r.cause, r.effect, r.level))]
@@ -239,7 +239,7 @@ def fit_links(cascade: Cascade, history: History, *, strict: bool = False) -> Li
     builder = LinkDataBuilder(cascade, history)
     tried = [_tried(cascade, builder, link) for link in cascade.links]
     p_values = np.array([result.fit.p_value for result in tried if result.fit])
-    q_values = iter(benjamini_hochberg(p_values, strict=strict) if len(p_values) else [])
+    q_values: Iterator[float] = iter(benjamini_hochberg(p_values, strict=strict) if len(p_values) else ())
     return LinkResults(
         cascade, tuple(_judged(cascade, r, float(next(q_values))) if r.fit else r for r in tried)
     )
@@ -269,7 +269,7 @@ def _tried(cascade: Cascade, builder: LinkDataBuilder, link: Link) -> LinkResult
         fit=fit,
         min_effect=_bound(link, equation),
         controls=data.names[2 : len(data.names) - len(data.breaks)],
-        breaks=data.breaks,
+        breaks=_effective_breaks(data, equation),
         challenges=challenges(cascade, link, data, equation, fit, regimes),
         regimes=regimes,
         n_obs=fit.n_obs,
@@ -287,6 +287,20 @@ def _in_words(error: NotEstimable, link: Link) -> str:
         "collinear": f"'{link.cause}' moves together with its controls; nothing of its own is left",
     }
     return said.get(error.reason, str(error).rstrip("."))
+
+
+def _effective_breaks(data: LinkData, equation: Equation) -> tuple[str, ...]:
+    """Return the breaks that fall within the rows used; a step before or after them is no regressor."""
+    steps = dict(zip(equation.control_names, equation.controls.T, strict=True))
+    return tuple(
+        name for name in data.breaks if np.ptp(steps[name]) > 0 and _within_unit(steps[name], equation)
+    )
+
+
+def _within_unit(step: np.ndarray, equation: Equation) -> bool:
+    """Tell whether a unit's step changes while the unit is observed."""
+    unit = equation.unit[step > 0][0]
+    return bool((step[equation.unit == unit] == 0).any())
 
 
 def _counted(data: LinkData | None) -> tuple[int, int]:
@@ -334,10 +348,7 @@ def _judged(cascade: Cascade, result: LinkResult, q_value: float) -> LinkResult:
         failed,
         same,
     )
-    changed = {"verdict": verdict, "reason": said, "q_value": q_value}
-    return LinkResult(
-        **{name: changed.get(name, getattr(result, name)) for name in LinkResult.__dataclass_fields__}
-    )
+    return replace(result, verdict=verdict, reason=said, q_value=q_value)
 
 
 def _profile(equation: Equation, data: LinkData, periods: int) -> pd.DataFrame:

@@ -255,7 +255,8 @@ def denied_arrows(
 
     Each pair of a KPI now and another KPI `lag` periods ago without an arrow is unrelated given the causes
     of both. Time repeats itself, so a pair is listed once and not for each period; within one period the
-    KPI that comes first along the arrows counts as the cause, by name where the arrows leave it open. How far a KPI remembers itself is no claim of the map and is left out.
+    KPI that comes first along the arrows counts as the cause, by name where the arrows leave it open. How far
+    a KPI remembers itself is no claim of the map and is left out.
 
     Parameters
     ----------
@@ -339,7 +340,7 @@ def _own_past(kpi: str, own_lags: OwnLags) -> set[Control]:
 
 def _at_once(parents: Mapping[str, set[Control]]) -> nx.DiGraph:
     """Draw the arrows that act within one period, between all KPIs."""
-    graph = nx.DiGraph()
+    graph: nx.DiGraph = nx.DiGraph()
     graph.add_nodes_from(parents)
     graph.add_edges_from((kpi, effect) for effect in parents for kpi, lag in parents[effect] if lag == 0)
     return graph
@@ -363,7 +364,7 @@ def _longest_lag(parents: Mapping[str, set[Control]]) -> int:
 
 
 def _unrolled(parents: Mapping[str, set[Control]], depth: int) -> nx.DiGraph:
-    graph = nx.DiGraph()
+    graph: nx.DiGraph = nx.DiGraph()
     graph.add_nodes_from((kpi, -ago) for kpi in parents for ago in range(depth + 1))
     graph.add_node(PAST)
     for kpi, causes in parents.items():

@@ -183,7 +183,8 @@ def _targets(cascade: Cascade) -> Iterator[Finding]:
         kpi = cascade.kpi(target.kpi)
         where = cascade.where("targets", place[id(target)])
         if target.unit is not None and cascade.unit(target.unit).level not in cascade.levels_of(kpi):
-            what = f"target for '{kpi.id}' at '{target.unit}', a {cascade.unit(target.unit).level}, where the KPI does not exist"
+            place_of = f"'{target.unit}', a {cascade.unit(target.unit).level}"
+            what = f"target at {place_of}, where kpi '{kpi.id}' does not exist"
             yield Finding("error", "target_without_kpi", where, what, "name a unit of the KPI's levels")
         if target.unit is None and kpi.kind in ("sum", "last") and len(cascade.units_of(kpi)) > 1:
             what = f"one target of {target.target:g} for every unit, but '{kpi.id}' adds up over units"
@@ -197,7 +198,8 @@ def _targets(cascade: Cascade) -> Iterator[Finding]:
                 or cascade.period(earlier.end) >= cascade.period(later.start)
             ):
                 where = cascade.where("targets", place[id(later)])
-                what = f"two targets for '{kpi_id}' at {unit or 'every unit'} are in force from {later.start or 'the beginning'}"
+                both = f"two targets for '{kpi_id}' at {unit or 'every unit'}"
+                what = f"{both} are in force from {later.start or 'the beginning'}"
                 yield Finding(
                     "error", "targets_overlap", where, what, "end the earlier one before the later one begins"
                 )

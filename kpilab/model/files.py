@@ -153,7 +153,7 @@ def _read_list(
     if not isinstance(value, CommentedSeq):
         problems.append(Problem(where, f"{noun} is a list; begin each entry with '- '"))
         return []
-    entries = []
+    entries: list[Noun] = []
     for position, item in enumerate(value):
         line = f"{file.name}:{value.lc.item(position)[0] + 1}"
         if not isinstance(item, CommentedMap):

@@ -127,8 +127,9 @@ def read_history(cascade: Cascade, source: Any = None) -> History:
         With every problem at once: missing files, text in number columns, infinities, periods of another
         frequency, units outside the tree; each with file, line, value and remedy.
     """
+    problems: list[Problem] = []
     if isinstance(source, pd.DataFrame):
-        tables, problems = [table_of(source)], []
+        tables = [table_of(source)]
     else:
         tables, problems = load_tables(cascade, cascade.history if source is None else _as_source(source))
     blocks = []
@@ -243,7 +244,7 @@ def _assembled(cascade: Cascade, blocks: list[_Block]) -> History:
     code = PANDAS_CODE[cascade.frequency]
     first = min(int(block.ordinals.min()) for block in blocks)
     last = max(int(block.ordinals.max()) for block in blocks)
-    periods = pd.PeriodIndex.from_ordinals(range(first, last + 1), freq=code)
+    periods = pd.period_range(pd.Period(ordinal=first, freq=code), periods=last - first + 1)
     measures = tuple(dict.fromkeys(name for block in blocks for name in block.measures))
     place = {name: position for position, name in enumerate(measures)}
     units = tuple(unit.id for unit in cascade.units)
@@ -258,7 +259,7 @@ def _assembled(cascade: Cascade, blocks: list[_Block]) -> History:
         keys = [(units[u], texts[t]) for u, t in zip(block.units, rows, strict=True)]
         for row in range(len(keys)):
             lines.setdefault(keys[row], block.table.where(row))
-        duplicates += [_duplicate(block, row, earlier, keys[row], lines[keys[row]]) for row in seconds]
+        duplicates += [_duplicate(block, int(row), earlier, keys[row], lines[keys[row]]) for row in seconds]
         _fill(values, block, rows, columns)
     return History(values, periods, units, measures, tuple(duplicates), lines)
 

@@ -39,7 +39,8 @@ def _gaps(cascade: Cascade, history: History) -> Iterator[Finding]:
         for (first, last), measures in sorted(runs.items()):
             span = _span(history, first, last)
             before = history.where(unit, history.periods[first - 1])
-            what = f"{unit}: no {listed(measures, most=3)} in {span} ({count_of(last - first + 1, 'period')}; row before: {before})"
+            length = count_of(last - first + 1, "period")
+            what = f"{unit}: no {listed(measures, most=3)} in {span} ({length}; row before: {before})"
             yield Finding(
                 "warning",
                 "gap",
@@ -122,11 +123,12 @@ def _difference(
     apart = np.flatnonzero(some & (np.abs(own - total) > SUM_SLACK * np.maximum(np.abs(own), 1)))
     if not len(apart):
         return
-    worst = apart[np.abs(own[apart] - total[apart]).argmax()]
+    worst = int(apart[np.abs(own[apart] - total[apart]).argmax()])
     span = _span(history, apart[0], apart[-1])
     what = (
-        f"{unit}: {measure} differs from the sum of its children in {count_of(len(apart), 'period')} of {int(some.sum())}, "
-        f"{span}; most in {period_text(history.periods[worst])}: {own[worst]:g} against {total[worst]:g}"
+        f"{unit}: {measure} differs from the sum of its children in "
+        f"{count_of(len(apart), 'period')} of {int(some.sum())}, {span}; "
+        f"most in {period_text(history.periods[worst])}: {own[worst]:g} against {total[worst]:g}"
     )
     where = history.where(unit, history.periods[apart[0]])
     yield Finding(
@@ -143,11 +145,11 @@ def _same_that_differ(cascade: Cascade, history: History) -> Iterator[Finding]:
         low = np.where(known, values, np.inf).min(axis=1)
         high = np.where(known, values, -np.inf).max(axis=1)
         for t in np.flatnonzero(known.any(axis=1) & (high > low)):
-            period = period_text(history.periods[t])
+            period = period_text(history.periods[int(t)])
             what = f"{measure} should be the same for all units, but runs from {low[t]:g} to {high[t]:g} in {period}"
             yield Finding("error", "same_differs", period, what, "correct the rows, or drop across: same")
 
 
-def _span(history: History, first: int, last: int) -> str:
-    texts = [period_text(history.periods[position]) for position in (first, last)]
+def _span(history: History, first: int | np.integer, last: int | np.integer) -> str:
+    texts = [period_text(history.periods[int(position)]) for position in (first, last)]
     return texts[0] if first == last else "..".join(texts)

@@ -74,7 +74,8 @@ def parse_period(value: object, frequency: Frequency) -> pd.Period:
     if shape == frequency:
         return _built(text, frequency)
     raise ValueError(
-        f"period '{text}' {_looks_like(text, shape)}; this cascade counts by {frequency}: write it like {EXAMPLE[frequency]}"
+        f"period '{text}' {_looks_like(text, shape)}; this cascade counts by {frequency}: "
+        f"write it like {EXAMPLE[frequency]}"
     )
 
 

@@ -84,7 +84,9 @@ def _unknown_names(cascade: Cascade) -> Iterator[Problem]:
 
 
 def _unknown_levels(cascade: Cascade) -> Iterator[Problem]:
-    named = [("units", i, "level", unit.level) for i, unit in enumerate(cascade.units)]
+    named: list[tuple[str, int, str, str | None]] = [
+        ("units", i, "level", unit.level) for i, unit in enumerate(cascade.units)
+    ]
     named += [("objectives", i, "level", objective.level) for i, objective in enumerate(cascade.objectives)]
     named += [("kpis", i, "levels", level) for i, kpi in enumerate(cascade.kpis) for level in kpi.levels]
     named += [("links", i, "at", link.at) for i, link in enumerate(cascade.links)]
@@ -146,7 +148,9 @@ def _link_faults(cascade: Cascade) -> Iterator[Problem]:
 
 
 def _periods(cascade: Cascade) -> Iterator[Problem]:
-    dated = [("actions", i, "start", action.start) for i, action in enumerate(cascade.actions)]
+    dated: list[tuple[str, int, str, str | None]] = [
+        ("actions", i, "start", action.start) for i, action in enumerate(cascade.actions)
+    ]
     dated += [("actions", i, "end", action.end) for i, action in enumerate(cascade.actions)]
     dated += [("targets", i, "from", target.start) for i, target in enumerate(cascade.targets)]
     dated += [("targets", i, "to", target.end) for i, target in enumerate(cascade.targets)]

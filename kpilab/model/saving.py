@@ -149,12 +149,7 @@ def _merge_entry(item: CommentedMap, entry: Noun, parsed: Noun) -> None:
     if entry == parsed:
         return
     new, old = _dumped(entry), _dumped(parsed)
-    if (
-        isinstance(entry, Kpi)
-        and entry.mean
-        and isinstance(item.get("mean"), str)
-        and entry.mean != parsed.mean
-    ):
+    if isinstance(entry, Kpi) and isinstance(item.get("mean"), str) and old.get("mean") != new.get("mean"):
         item.pop("weight", None)
     for key in old.keys() - new.keys():
         item.pop(key, None)

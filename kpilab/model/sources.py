@@ -30,7 +30,7 @@ class SourceTable:
     frame: pd.DataFrame
     lines: np.ndarray
 
-    def where(self, row: int) -> str:
+    def where(self, row: int | np.integer) -> str:
         """Return ``file:line`` of a row by its position."""
         return f"{self.name}:{self.lines[row]}"
 
@@ -74,7 +74,7 @@ def _from_file(path: Path, name: str) -> tuple[list[SourceTable], list[Problem]]
             return [SourceTable(name, frame, np.arange(2, len(frame) + 2))], []
         if suffix == ".parquet":
             return [table_of(_read_parquet(path), name)], []
-    except Exception as error:  # a damaged workbook or Parquet file raises whatever its reader likes
+    except Exception as error:  # noqa: BLE001 — a damaged file raises whatever its reader likes
         return [], [Problem(name, f"cannot be read ({' '.join(str(error).split())}); write the file again")]
     return [], [Problem(name, f"'{suffix}' is no kind of file kpilab reads; use .csv, .parquet or .xlsx")]
 

@@ -8,7 +8,7 @@ from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
 from kpilab.model.periods import period_text
 from kpilab.problems import Finding, did_you_mean
-from kpilab.scorecard.panels import KpiPanel, kpi_panel, measures_of
+from kpilab.scorecard.panels import KpiPanel, kpi_panel, measures_of, part_names
 from kpilab.show import count_of, listed
 from kpilab.words import BREAK_KINDS
 
@@ -32,7 +32,7 @@ def findings(cascade: Cascade, history: History) -> list[Finding]:
 
 
 def _without_measures(cascade: Cascade, history: History, kpi: Kpi, unknown: list[str]) -> Iterator[Finding]:
-    for name in unknown:
+    for name in set(unknown) & set(part_names(kpi)):  # what a formula inherits is said at its source
         what = f"kpi '{kpi.id}' needs the measure '{name}', which history does not have"
         where = cascade.where("kpis", kpi.id, kpi.kind)
         yield Finding("error", "kpi_without_history", where, what, did_you_mean(name, history.measures))
@@ -48,7 +48,7 @@ def _without_values(cascade: Cascade, history: History, kpi: Kpi, panel: KpiPane
 
 
 def _above_one(cascade: Cascade, history: History, kpi: Kpi, panel: KpiPanel) -> Iterator[Finding]:
-    """A share whose numerator exceeds its denominator, at the units that report it themselves."""
+    """Report shares whose numerator exceeds its denominator, at the units that report them themselves."""
     if kpi.ratio is None or kpi.unit_of_measure != "share":
         return
     reported = ~np.isnan(history.measure(kpi.ratio.of))
@@ -82,7 +82,9 @@ def _breaks(cascade: Cascade, history: History, kpi: Kpi, panel: KpiPanel) -> It
     jumps.sort(key=lambda u: -size[u])
     named = [f"{history.units[u]} in {period_text(history.periods[position[u]])}" for u in jumps]
     what = f"kpi '{kpi.id}' jumps and stays at {count_of(len(jumps), 'unit')}: {listed(named, most=4)}"
-    remedy = "look for a change of definition or system; declare it as an action of kind measurement, structural or shock"
+    remedy = (
+        "look for a change of definition or system; declare it as an action (measurement, structural, shock)"
+    )
     worst = jumps[0]
     where = history.where(history.units[worst], history.periods[position[worst]])
     yield Finding("warning", "sudden_break", where, what, remedy)
