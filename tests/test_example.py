@@ -1,14 +1,14 @@
 """The shipped example: what it holds, and facts computed from its csv files without kpilab."""
 
 import importlib.util
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import kpilab as kl
 
-AE = ["ae_attendances", "ae_within_4h", "ae_episodes", "ae_over_8h", "ae_over_12h"]
+ATTENDANCES = ["ae_attendances", "ae_within_4h"]
+EPISODES = ["ae_episodes", "ae_over_8h", "ae_over_12h"]
 OPERATIONS = ["ops_planned", "ops_cancelled", "ops_cancelled_capacity", "ops_cancelled_clinical"]
 ATTRIBUTION = (
     "Contains public sector information from Public Health Scotland (opendata.nhs.scot), licensed under the "
@@ -31,7 +31,7 @@ def boards(rows):
 @pytest.fixture(scope="module")
 def hospital_sums(rows):
     hospitals = rows[rows["level"] == "hospital"]
-    measures = [*AE, *OPERATIONS]
+    measures = [*ATTENDANCES, *EPISODES, *OPERATIONS]
     return hospitals.groupby(["parent", "period"])[measures].sum(min_count=1).rename_axis(["unit", "period"])
 
 
@@ -59,11 +59,12 @@ def test_every_link_has_reason_sign_and_size_and_leaves_out_islands_and_golden_j
         assert link.excluded == ("S08000025", "S08000026", "S08000028", "SB0801")
 
 
-def test_the_strategy_itself_has_no_gap(example_cascade, example_history):
+def test_check_finds_the_real_defects_and_no_gap_in_the_strategy_itself(example_cascade, example_history):
     report = kl.check(example_cascade, example_history)
-    strategy = {finding.rule for finding in report.findings if finding.severity != "note"}
+    found = [finding for finding in report.findings if finding.severity != "note"]
     assert not report.has_errors
-    assert strategy == {"shared_measures", "gap", "parent_differs", "sudden_break"}
+    assert {f.rule for f in found if f.where.startswith("cascade.yaml")} == {"shared_measures"}
+    assert {"gap", "parent_differs"} <= {finding.rule for finding in found}
 
 
 def test_attribution_travels_with_the_data(example_cascade, example_folder):
@@ -72,8 +73,12 @@ def test_attribution_travels_with_the_data(example_cascade, example_folder):
     assert ATTRIBUTION in (example_folder / "LICENCE.md").read_text(encoding="utf-8")
 
 
-def test_saving_the_example_unchanged_touches_no_file(example_copy):
-    assert kl.write_cascade(kl.read_cascade(example_copy)) == []
+def test_saving_the_example_unchanged_keeps_every_line_and_comment(example_copy, example_folder):
+    cascade = kl.read_cascade(example_copy)
+    kl.write_cascade(cascade)
+    written = (example_copy / "cascade.yaml").read_bytes()
+    assert written == (example_folder / "cascade.yaml").read_bytes()
+    assert kl.read_cascade(example_copy) == cascade
 
 
 def test_rows_are_in_order_and_none_is_there_twice(example_folder):
@@ -83,9 +88,16 @@ def test_rows_are_in_order_and_none_is_there_twice(example_folder):
         assert not keys.duplicated().any()
 
 
-def test_hospitals_add_up_to_boards_in_emergency_care(boards, hospital_sums):
-    own = boards.loc[boards["ae_attendances"].notna(), AE]
-    pd.testing.assert_frame_equal(own, hospital_sums.loc[own.index, AE])
+def test_hospitals_add_up_to_boards_in_attendances(boards, hospital_sums):
+    own = boards.loc[boards["ae_attendances"].notna(), ATTENDANCES]
+    pd.testing.assert_frame_equal(own, hospital_sums.loc[own.index, ATTENDANCES])
+
+
+def test_boards_count_more_episodes_than_their_hospitals_never_fewer(boards, hospital_sums):
+    """The note that came with the extract calls these sums exact; the example's README says what they are."""
+    more = (boards[EPISODES] - hospital_sums[EPISODES]).dropna()
+    assert (more >= 0).all(axis=None)
+    assert ((more > 0).sum().tolist(), len(more)) == ([889, 268, 166], 1855)
 
 
 def test_hospitals_add_up_to_boards_in_operations_until_april_2022(boards, hospital_sums):
@@ -95,13 +107,15 @@ def test_hospitals_add_up_to_boards_in_operations_until_april_2022(boards, hospi
     pd.testing.assert_frame_equal(own, hospital_sums.loc[own.index, OPERATIONS])
 
 
-def test_reasons_add_up_to_cancellations_and_delays(boards):
-    for total, reasons in (
-        ("ops_cancelled", ["capacity", "clinical", "patient", "other"]),
-        ("delayed_bed_days", ["hsc", "family", "awi", "code9_other"]),
-    ):
-        known = boards[boards[total].notna()]
-        assert (known[[f"{total}_{reason}" for reason in reasons]].sum(axis=1) == known[total]).all()
+def test_reasons_add_up_to_delays_and_all_but_14_times_to_cancellations(boards):
+    delays = boards[boards["delayed_bed_days"].notna()]
+    reasons = [f"delayed_bed_days_{reason}" for reason in ("hsc", "family", "awi", "code9_other")]
+    assert (delays[reasons].sum(axis=1) == delays["delayed_bed_days"]).all()
+    cancelled = boards[boards["ops_cancelled"].notna()]
+    reasons = [f"ops_cancelled_{reason}" for reason in ("capacity", "clinical", "patient", "other")]
+    short = cancelled[cancelled[reasons].sum(axis=1) != cancelled["ops_cancelled"]]
+    assert short.groupby("unit").size().to_dict() == {"S08000017": 1, "S08000025": 13}
+    assert short.index.get_level_values("period").min() == "2022-05"
 
 
 def test_staffed_bed_days_are_beds_times_days(boards):
@@ -109,13 +123,14 @@ def test_staffed_bed_days_are_beds_times_days(boards):
     pd.testing.assert_series_equal(boards["staffed_bed_days"], expected)
 
 
-def test_staffed_beds_disagree_as_often_as_the_provider_says(rows):
+def test_staffed_beds_disagree_in_570_board_months(rows):
     beds = rows.set_index(["unit", "period"])["beds_staffed_q"]
     hospitals = (
         rows[rows["level"] == "hospital"].groupby(["parent", "period"])["beds_staffed_q"].sum(min_count=1)
     )
     both = pd.DataFrame({"own": beds, "below": hospitals.rename_axis(["unit", "period"])}).dropna()
-    assert (len(both), int(((both["own"] - both["below"]).abs() > 0.05).sum())) == (874, 570)
+    apart = (both["own"] - both["below"]).abs()
+    assert (len(both), int((apart > 0.25).sum()), int((apart > 1e-6).sum())) == (874, 570, 582)
 
 
 @pytest.mark.parametrize(
@@ -176,4 +191,4 @@ def test_build_makes_the_committed_files_again(example_folder, tmp_path):
         "units.csv",
     ]
     for path in made:
-        assert path.read_bytes() == (Path(example_folder) / path.name).read_bytes(), path.name
+        assert path.read_bytes() == (example_folder / path.name).read_bytes(), path.name
