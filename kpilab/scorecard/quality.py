@@ -116,6 +116,8 @@ def _largest_jump(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _explained(cascade: Cascade, history: History, kpi: Kpi, unit: int, position: int) -> bool:
     """Tell whether a declared break touches this unit and KPI near this period."""
+    unit_id = history.units[unit]
+    below = cascade.with_descendants([unit_id])
     near = range(position - BREAK_WINDOW, position + BREAK_WINDOW + 1)
     regimes = [history.position(cascade.period(period)) for period in cascade.breaks]
     touched = [
@@ -123,6 +125,6 @@ def _explained(cascade: Cascade, history: History, kpi: Kpi, unit: int, position
         for action in cascade.actions
         if action.kind in BREAK_KINDS
         and (not action.expects or kpi.id in action.expects)
-        and history.units[unit] in cascade.with_descendants(action.units)
+        and (unit_id in cascade.with_descendants(action.units) or below & set(action.units))
     ]
     return any(start in near for start in [*regimes, *touched])
