@@ -8,6 +8,7 @@ import html
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -40,6 +41,12 @@ class Result(ABC):
 
     title: str = ""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Keep one repr for all: a dataclass would write its own over the inherited one."""
+        super().__init_subclass__(**kwargs)
+        if "__repr__" not in cls.__dict__:
+            cls.__repr__ = Result.__repr__  # type: ignore[method-assign]
+
     @abstractmethod
     def tidy(self) -> pd.DataFrame:
         """Return one row per thing."""
@@ -61,7 +68,7 @@ class Result(ABC):
         return heading_html(self.title) + paragraphs_html(self.text) + table_html(self.shown())
 
     def __repr__(self) -> str:
-        return f"{self.title}\n{self.text}\n\n{table_text(self.shown())}"
+        return f"{self.title}\n{self.text}\n\n{table_text(self.shown())}".rstrip()
 
 
 def heading_html(title: str) -> str:
@@ -89,7 +96,9 @@ def table_html(frame: pd.DataFrame, most_rows: int = MOST_ROWS_SHOWN) -> str:
 
 
 def table_text(frame: pd.DataFrame, most_rows: int = MOST_ROWS_SHOWN) -> str:
-    """Return a table as aligned text."""
+    """Return a table as aligned text; an empty one is nothing."""
+    if frame.empty:
+        return ""
     shown = frame.head(most_rows)
     written = pd.DataFrame({str(name): [number(value) for value in shown[name]] for name in shown.columns})
     return "\n".join(part for part in (written.to_string(index=False), _left_out(frame, most_rows)) if part)

@@ -92,7 +92,16 @@ class Scorecard(Result):
         return self._where(self.table["level"] == level)
 
     def of_unit(self, unit: str) -> "Scorecard":
-        """Return the rows of one unit."""
+        """Return the rows of one unit.
+
+        Raises
+        ------
+        InputError
+            When the cascade has no such unit.
+        """
+        if self.cascade.named("units", unit) is None:
+            known = [each.id for each in self.cascade.units]
+            raise one_problem("unit", f"unknown unit '{unit}'; {did_you_mean(unit, known)}")
         return self._where(self.table["unit"] == unit)
 
     def children(self, kpi: str, unit: str) -> "Scorecard":

@@ -1,0 +1,192 @@
+"""The command line: parse, call one function, print, exit.
+
+Exit codes: 0 fine; 1 the check found errors in a valid cascade; 2 bad input; 3 some reports of a batch failed.
+"""
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import kpilab as kl
+from kpilab.problems import InputError
+
+if TYPE_CHECKING:
+    from kpilab.show import Result
+
+FOUND_ERRORS, BAD_INPUT, SOME_FAILED = 1, 2, 3
+
+app = typer.Typer(
+    help="Define goals, cascade them, test the arrows between them, and show what rests on what.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Template(StrEnum):
+    """Which reports to run."""
+
+    unit = "unit"
+    board = "board"
+    all = "all"
+
+
+Folder = Annotated[Path, typer.Argument(metavar="CASCADE", help="The folder that holds cascade.yaml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
+Period = Annotated[
+    str | None,
+    typer.Option(help="2023-03, 2023-Q1, 2023 or 2012-04..2013-03. Default: the last complete one."),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; bad input becomes one line per problem on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app(arguments)
+    except InputError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a small working cascade, with a generated history, to start from."""
+    from kpilab.model.start import start_cascade
+
+    paths = [str(path) for path in start_cascade(folder)]
+    if as_json:
+        _print_json({"folder": str(folder)}, [{"path": path} for path in paths])
+    else:
+        print(*paths, sep="\n")
+        print(f"Next: kpilab check {folder}; kpilab links {folder}; kpilab report {folder}")
+
+
+@app.command()
+def check(folder: Folder, as_json: AsJson = False) -> None:
+    """Report everything wrong or weak in a cascade and its history; exit code 1 when there are errors."""
+    report = kl.check(*_read(folder))
+    _print(report, as_json)
+    if report.has_errors:
+        raise typer.Exit(FOUND_ERRORS)
+
+
+@app.command()
+def score(
+    folder: Folder,
+    period: Period = None,
+    level: Annotated[str | None, typer.Option(help="Only the units of this level.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Only this unit.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute every KPI of every unit against the target in force."""
+    card = kl.roll_up(*_read(folder), period=period)
+    card = card.at(level) if level is not None else card
+    _print(card.of_unit(unit) if unit is not None else card, as_json)
+
+
+@app.command()
+def links(folder: Folder, as_json: AsJson = False) -> None:
+    """Test every assumed link against history."""
+    _print(kl.fit_links(*_read(folder)), as_json)
+
+
+@app.command("map")
+def strategy_map(
+    folder: Folder,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Default: reports/<cascade>/map.html.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw the strategy map with the verdicts on its arrows, as one file that needs no network."""
+    cascade, history = _read(folder)
+    drawn = kl.strategy_map(cascade, links=kl.fit_links(cascade, history))
+    path = out or Path("reports") / cascade.folder.resolve().name / "map.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn.save(path)
+    if as_json:
+        _print(drawn, as_json)
+    else:
+        print(path)
+
+
+@app.command()
+def report(
+    folder: Folder,
+    template: Annotated[Template, typer.Option(help="One per unit, one for the whole, or both.")] = (
+        Template.all
+    ),
+    units: Annotated[list[str] | None, typer.Option(help="Units to report on; repeat it. Default: all.")] = (
+        None
+    ),
+    period: Period = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the reports; the last line is the path of the index page; exit code 3 when some failed."""
+    chosen = "all" if not units or units == ["all"] else tuple(units)
+    run = kl.run_reports(kl.read_cascade(folder), template=template.value, units=chosen, period=period)
+    if as_json:
+        _print(run, as_json)
+    else:
+        print(*run.tidy()["path"], run.index, sep="\n")
+    if run.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of cascade.yaml, for an editor."""
+    from kpilab.model.files import cascade_schema
+
+    print(json.dumps(cascade_schema(), indent=2))
+
+
+def _read(folder: Path) -> tuple[Any, Any]:
+    cascade = kl.read_cascade(folder)
+    return cascade, kl.read_history(cascade)
+
+
+def _print(result: "Result", as_json: bool) -> None:
+    if as_json:
+        _print_json(result.glance().iloc[0].to_dict(), result.tidy().to_dict("records"))
+    else:
+        from kpilab.show import table_text
+
+        table = result.shown()
+        print("\n".join((result.title, result.text, "", table_text(table, len(table)))).rstrip())
+
+
+def _print_json(glance: Mapping[Any, Any], rows: Sequence[Mapping[Any, Any]]) -> None:
+    """Print strict JSON: what is missing or infinite becomes null."""
+    whole = {"glance": _plain(glance), "rows": [_plain(row) for row in rows]}
+    print(json.dumps(whole, indent=1, allow_nan=False))
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): _plain_value(value) for key, value in row.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [_plain_value(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+if __name__ == "__main__":
+    main()
