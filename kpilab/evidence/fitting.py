@@ -43,6 +43,8 @@ class Equation:
         Held constant; may be redundant among themselves.
     unit, period, cluster : ndarray of int, shape (n,)
         Codes; `period` counts the calendar from the first period of history.
+    volume : ndarray, shape (n,), or None
+        Denominator of the effect.
     x_name : str
     control_names : tuple of str, length q
     unit_names : tuple of str
@@ -54,6 +56,7 @@ class Equation:
     unit: np.ndarray
     period: np.ndarray
     cluster: np.ndarray
+    volume: np.ndarray | None
     x_name: str
     control_names: tuple[str, ...]
     unit_names: tuple[str, ...]
@@ -96,7 +99,15 @@ class Equation:
 
     def rows(self, kept: np.ndarray) -> "Equation":
         """Return the equation on some of its rows."""
-        names = ("y", "x", "controls", "unit", "period", "cluster")
+        names = (
+            "y",
+            "x",
+            "controls",
+            "unit",
+            "period",
+            "cluster",
+            *(["volume"] if self.volume is not None else []),
+        )
         return replace(self, **{name: getattr(self, name)[kept] for name in names})
 
 
@@ -144,6 +155,7 @@ def equation_of(cascade: Cascade, data: LinkData) -> Equation:
         unit=unit,
         period=period,
         cluster=_clusters(cascade, data, unit),
+        volume=None if data.volume is None else data.volume[period, unit],
         x_name=names[0],
         control_names=names[1:],
         unit_names=data.units,
@@ -188,6 +200,23 @@ def _decided_by_bootstrap(found: LinkFit, fit: Within) -> LinkFit:
             p_value, method = float(other.p_value[0]), "Driscoll–Kraay, fixed-b"
         low, high = min(low, float(other.conf_low[0])), max(high, float(other.conf_high[0]))
     return replace(found, p_value=p_value, conf_low=low, conf_high=high, method=method)
+
+
+def volume_weighted(equation: Equation) -> float:
+    """Return the estimate in which each row counts by its volume; NaN where the effect has none."""
+    if equation.volume is None or not equation.is_panel or not (equation.volume > 0).all():
+        return float("nan")
+    weighted = within(
+        equation.y,
+        equation.x[:, None],
+        equation.unit,
+        equation.period,
+        "both",
+        controls=equation.controls,
+        cluster=equation.cluster,
+        weights=equation.volume / equation.volume.mean(),
+    )
+    return float(weighted.estimate[0])
 
 
 def seasonal_columns(periods: pd.PeriodIndex) -> np.ndarray:

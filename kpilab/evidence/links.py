@@ -18,6 +18,7 @@ from kpilab.evidence.fitting import (
     estimate,
     partialled_out,
     statsmodels_fit,
+    volume_weighted,
 )
 from kpilab.evidence.regress.inference import benjamini_hochberg, detectable_effect, robustness_value
 from kpilab.evidence.regress.linear import NotEstimable
@@ -93,6 +94,11 @@ class LinkResult:
     def detectable_effect(self) -> float:
         """Return the smallest effect that this history would have shown with 80 % probability."""
         return detectable_effect(self.fit.std_error, self.fit.df) if self.fit else float("nan")
+
+    @cached_property
+    def volume_weighted(self) -> float:
+        """Return the estimate weighted by the effect's denominator: shown beside, never deciding."""
+        return volume_weighted(self.equation) if self.equation is not None else float("nan")
 
     @property
     def robustness_value(self) -> float:

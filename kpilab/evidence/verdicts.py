@@ -40,8 +40,7 @@ def reason(
     """Say in one sentence why, with the number that decided."""
     size = _size(cause)
     moves = f"{_step(cause)} of '{cause.name}' goes with {_amount(effect, fit.estimate * size)} of '{effect.name}'"
-    low, high = _plain(effect, fit.conf_low * size), _amount(effect, fit.conf_high * size)
-    interval = f"95 % interval {low} to {high}"
+    interval = _interval(effect, fit.conf_low * size, fit.conf_high * size)
     said = {
         "too small": f"Too small to matter: {moves}, and the 90 % interval lies within ±{_bare(effect, bound * size)}",
         "wrong sign": f"The other way round: {moves} ({interval}; q = {number(q_value)})",
@@ -51,6 +50,17 @@ def reason(
         f"this history would have shown an effect of {_bare(effect, detectable * size)} or more",
     }[rule]
     return f"{said[0].upper()}{said[1:]}{same_period}."
+
+
+def _interval(effect: Kpi, low: float, high: float) -> str:
+    """Write the interval; with few clusters the bootstrap may leave it open on one side or both."""
+    if np.isinf(low) and np.isinf(high):
+        return "so few clusters that no interval can be given"
+    if np.isinf(high):
+        return f"95 % interval from {_amount(effect, low)} up, without a bound"
+    if np.isinf(low):
+        return f"95 % interval up to {_amount(effect, high)}, without a lower bound"
+    return f"95 % interval {_plain(effect, low)} to {_amount(effect, high)}"
 
 
 def _failure(challenge: Challenge) -> str:
