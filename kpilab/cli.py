@@ -155,8 +155,9 @@ def schema() -> None:
 
 
 def _read(folder: Path) -> tuple[Any, Any]:
-    cascade = kl.read_cascade(folder)
-    return cascade, kl.read_history(cascade)
+    from kpilab.model.history import read_folder
+
+    return read_folder(folder)
 
 
 def _print(result: "Result", as_json: bool) -> None:

@@ -1,7 +1,9 @@
 """The cascade folder: `cascade.yaml` and its tables, read into frozen nouns; all problems before it stops."""
 
+import difflib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,20 +64,47 @@ def read_cascade(folder: str | os.PathLike[str]) -> Cascade:
         With every problem at once: unreadable files, YAML syntax, unknown keys, wrong types, duplicate ids,
         unknown references, faults of the unit tree; each with file, line, value and remedy.
     """
+    reading = attempt_cascade(folder)
+    stop_on(reading.problems)
+    return reading.cascade
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What could be read of a cascade, and every problem that was met.
+
+    Parameters
+    ----------
+    cascade : Cascade
+        Fit for use only without problems: what could not be read is missing or has a stand-in.
+    problems : tuple of Problem
+    unread : frozenset of str
+        The top-level keys that could not be read, in whole or in part.
+    """
+
+    cascade: Cascade
+    problems: tuple[Problem, ...]
+    unread: frozenset[str]
+
+
+def attempt_cascade(folder: str | os.PathLike[str]) -> Reading:
+    """Read as much of a cascade folder as can be read.
+
+    Raises
+    ------
+    InputError
+        When `cascade.yaml` itself is missing or is no YAML.
+    """
     path = Path(folder)
     file = path if path.suffix in {".yaml", ".yml"} else path / CASCADE_FILE
     document = _read_yaml(file)
     problems: list[Problem] = []
     lines: dict[tuple[str, ...], str] = {}
-    values = _read_values(document, file, lines, problems)
-    cascade = None if problems and "frequency" not in values else _build(values, file, lines, problems)
-    if cascade is not None:
-        cascade._origin = Origin(file.parent, lines)
-        problems += reference_problems(cascade)
-    stop_on(problems)
-    if cascade is None:
-        raise one_problem(file.name, "cannot be read as a cascade")
-    return cascade
+    values, unread = _read_values(document, file, lines, problems)
+    cascade = _build(values, file, lines, problems, unread)
+    cascade._origin = Origin(file.parent, lines)
+    problems += reference_problems(cascade, frozenset(unread))
+    return Reading(cascade, tuple(problems), frozenset(unread))
 
 
 def cascade_schema() -> dict[str, Any]:
@@ -116,6 +145,8 @@ def _read_yaml(file: Path) -> CommentedMap:
         raise one_problem(
             f"{file.name}:{line}", f"YAML: {reason}; check indentation, colons and quotes here"
         ) from error
+    except RecursionError as error:
+        raise one_problem(file.name, "YAML: nested too deeply; write it flatter") from error
     except (YAMLError, ValueError) as error:
         raise one_problem(
             file.name, f"YAML: {' '.join(str(error).split())}; remove what is not plain text"
@@ -127,22 +158,34 @@ def _read_yaml(file: Path) -> CommentedMap:
     return document
 
 
-def _read_values(document: CommentedMap, file: Path, lines: dict, problems: list[Problem]) -> dict[str, Any]:
-    """Read each key on its own so that one mistake does not hide another."""
+def _read_values(
+    document: CommentedMap, file: Path, lines: dict, problems: list[Problem]
+) -> tuple[dict[str, Any], set[str]]:
+    """Read each key on its own so that one mistake does not hide another; tell which keys had one."""
     values: dict[str, Any] = {}
+    unread: set[str] = set()
     known = {field.alias or name for name, field in Cascade.model_fields.items()}
     for key, value in document.items():
-        where = f"{file.name}:{document.lc.key(key)[0] + 1}"
+        where = _line(document, key, f"{file.name}:1", file.name)
         lines[(str(key),)] = where
+        before = len(problems)
         if key not in known:
             problems.append(Problem(where, f"unknown key '{key}'; {did_you_mean(key, known)}"))
+            unread.update(difflib.get_close_matches(str(key), known - set(document), n=1))
         elif key in TABLES and isinstance(value, dict):
             values[key] = _read_table(key, value, file, where, lines, problems)
         elif key in LISTS:
             values[key] = _read_list(key, value, file, where, lines, problems)
         else:
             values[key] = plain(value)
-    return values
+        if len(problems) > before and key in known:
+            unread.add(key)
+    return values, unread
+
+
+def _line(item: CommentedMap, key: object, default: str, name: str) -> str:
+    """Return ``file:line`` of a key; keys that come from a merge (``<<``) have no line of their own."""
+    return f"{name}:{item.lc.key(key)[0] + 1}" if key in (item.lc.data or {}) else default
 
 
 def _read_list(
@@ -159,7 +202,7 @@ def _read_list(
         if not isinstance(item, CommentedMap):
             problems.append(Problem(line, f"an entry of {noun} is a set of 'key: value', not {item!r}"))
             continue
-        keys = {key: f"{file.name}:{item.lc.key(key)[0] + 1}" for key in item}
+        keys = {key: _line(item, key, line, file.name) for key in item}
         entries += _entry(noun, plain(item), line, keys, len(entries), lines, problems)
     return entries
 
@@ -222,8 +265,24 @@ def _told(fault: Any, model: type[BaseModel], line: str, keys: dict, label: str)
         return Problem(where, f"{label}: {key + ': ' if key else ''}{fault['ctx']['error']}")
     if fault["type"] == "literal_error":
         return Problem(where, f"{label}: {key} is {value!r}; use one of {fault['ctx']['expected']}")
-    wanted = fault["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    wanted = _WANTED.get(fault["type"]) or fault["msg"].removeprefix("Input should be ").removeprefix(
+        "a valid "
+    )
     return Problem(where, f"{label}: {key} is {value!r}; it should be {wanted}")
+
+
+_WANTED = {
+    "tuple_type": "a list, like [a, b]",
+    "too_short": "a longer list",
+    "too_long": "a shorter list",
+    "model_type": "a set of 'key: value', like {key: value}",
+    "dict_type": "a set of 'key: value', like {key: value}",
+    "float_parsing": "a number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text; write it in quotes",
+}
 
 
 def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
@@ -244,14 +303,29 @@ def _arguments(annotation: Any) -> Iterator[Any]:
         yield from _arguments(argument)
 
 
-def _build(values: dict, file: Path, lines: dict, problems: list[Problem]) -> Cascade | None:
+_STAND_INS: dict[str, Any] = {
+    "cascade": "",
+    "frequency": "month",
+    "levels": ("",),
+    "history": {"path": "history.csv"},
+}
+
+
+def _build(values: dict, file: Path, lines: dict, problems: list[Problem], unread: set[str]) -> Cascade:
+    """Build the cascade; a key that cannot be read is told, and gets a stand-in so that the rest is checked."""
     values.setdefault("units", [])
     try:
         return Cascade.model_validate(values)
     except ValidationError as error:
         keys = {path[0]: line for path, line in lines.items() if len(path) == 1}
-        problems += [_told(fault, Cascade, f"{file.name}:1", keys, "cascade") for fault in error.errors()]
-        return None
+        wrong = {str(fault["loc"][0]) for fault in error.errors()}
+        told = [
+            fault for fault in error.errors() if fault["loc"][0] not in unread or fault["loc"][0] in values
+        ]
+        problems += [_told(fault, Cascade, f"{file.name}:1", keys, "cascade") for fault in told]
+    unread |= wrong
+    sound = {key: value for key, value in values.items() if key not in wrong}
+    return Cascade.model_validate({**sound, **{key: _STAND_INS[key] for key in wrong & _STAND_INS.keys()}})
 
 
 def plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """History: a validated panel, period × unit × measure. Nothing is filled, nothing is dropped unsaid."""
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -8,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from kpilab.model.cascade import Cascade, Source
+from kpilab.model.files import attempt_cascade
 from kpilab.model.periods import PANDAS_CODE, parse_period, period_text
 from kpilab.model.sources import SourceTable, load_tables, table_of
-from kpilab.problems import Problem, did_you_mean, shortened, stop_on
+from kpilab.model.tables import heading_problems
+from kpilab.problems import InputError, Problem, did_you_mean, shortened, stop_on
 
 _MISSING_TEXTS = {"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", ":", "-"}
 
@@ -143,6 +146,26 @@ def read_history(cascade: Cascade, source: Any = None) -> History:
     return _assembled(cascade, blocks)
 
 
+def read_folder(folder: str | os.PathLike[str]) -> tuple[Cascade, History]:
+    """Read a cascade and its history.
+
+    Raises
+    ------
+    InputError
+        With the problems of both at once. History is not looked at while the cascade's frequency, units or
+        source of history cannot be read.
+    """
+    reading = attempt_cascade(folder)
+    if reading.unread & {"frequency", "units", "history"}:
+        stop_on(reading.problems)
+    try:
+        history = read_history(reading.cascade)
+    except InputError as error:
+        raise InputError([*reading.problems, *error.problems]) from error
+    stop_on(reading.problems)
+    return reading.cascade, history
+
+
 @dataclass(frozen=True)
 class _Block:
     """The cells of one table: parallel arrays of period ordinals, unit positions, measures and values."""
@@ -161,6 +184,9 @@ def _as_source(source: Any) -> Source:
 
 def _validated(cascade: Cascade, table: SourceTable) -> tuple[_Block | None, list[Problem]]:
     columns = [str(column) for column in table.frame.columns]
+    doubled = heading_problems(table.name, columns)
+    if doubled:
+        return None, doubled
     missing = [key for key in ("period", "unit") if key not in columns]
     if missing:
         needs = f"history needs the columns period and unit; '{missing[0]}' is missing"

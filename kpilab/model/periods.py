@@ -29,7 +29,9 @@ _SHAPES: dict[Frequency, re.Pattern[str]] = {
     "quarter": re.compile(r"(\d{4})-?Q([1-4])"),
     "year": re.compile(r"(\d{4})"),
 }
-_EXCEL_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?(\.0+)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
+_EXCEL_TEXT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?(\.0+)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|[A-Za-z]{3}-\d{2}"
+)
 _EXCEL_SERIAL = re.compile(r"[3-5]\d{4}(\.0+)?")
 
 

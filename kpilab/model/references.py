@@ -19,10 +19,25 @@ _PLURAL = {
 _WITH_IDS = (*_PLURAL.values(), "actions")
 
 
-def reference_problems(cascade: Cascade) -> list[Problem]:
-    """List duplicate ids, unknown references, faults of the unit tree, unreadable periods and formulas."""
-    steps = (_duplicates, _unknown_names, _unknown_levels, _unit_tree, _link_faults, _periods, _formulas)
-    return [problem for step in steps for problem in step(cascade)]
+def reference_problems(cascade: Cascade, unread: frozenset[str] = frozenset()) -> list[Problem]:
+    """List duplicate ids, unknown references, faults of the unit tree, unreadable periods and formulas.
+
+    Parameters
+    ----------
+    cascade : Cascade
+    unread : frozenset of str
+        Top-level keys that could not be read: what rests on them is not checked, so that one mistake is
+        told once.
+    """
+    problems = [*_duplicates(cascade), *_unknown_names(cascade, unread)]
+    if "levels" not in unread:
+        problems += [*_unknown_levels(cascade), *_unit_tree(cascade)]
+    if "perspectives" not in unread:
+        problems += _unknown_perspectives(cascade)
+    problems += _link_faults(cascade)
+    if "frequency" not in unread:
+        problems += _periods(cascade)
+    return [*problems, *_formulas(cascade)]
 
 
 def _duplicates(cascade: Cascade) -> Iterator[Problem]:
@@ -75,10 +90,13 @@ def _references(cascade: Cascade) -> Iterator[tuple[str, int, str, str, str | No
         yield from (("links", position, "except", "unit", unit) for unit in link.excluded)
 
 
-def _unknown_names(cascade: Cascade) -> Iterator[Problem]:
+def _unknown_names(cascade: Cascade, unread: frozenset[str]) -> Iterator[Problem]:
     known = {kind: {entry.id for entry in getattr(cascade, noun)} for kind, noun in _PLURAL.items()}
+    lost = {kind for kind, noun in _PLURAL.items() if noun in unread and not known[kind]}
     for noun, position, key, kind, name in _references(cascade):
-        if name is not None and name not in known[kind] and not cascade.has_line(_PLURAL[kind], name):
+        if name is None or name in known[kind] or kind in lost:
+            continue
+        if not cascade.has_line(_PLURAL[kind], name):
             where = cascade.where(noun, f"#{position}", key)
             yield Problem(where, f"{key}: unknown {kind} '{name}'; {did_you_mean(name, known[kind])}")
 
@@ -94,6 +112,9 @@ def _unknown_levels(cascade: Cascade) -> Iterator[Problem]:
         if level is not None and level not in cascade.levels:
             where = cascade.where(noun, f"#{position}", key)
             yield Problem(where, f"{key}: unknown level '{level}'; {did_you_mean(level, cascade.levels)}")
+
+
+def _unknown_perspectives(cascade: Cascade) -> Iterator[Problem]:
     for position, objective in enumerate(cascade.objectives):
         if objective.perspective is not None and objective.perspective not in cascade.perspectives:
             hint = did_you_mean(objective.perspective, cascade.perspectives)
@@ -155,13 +176,28 @@ def _periods(cascade: Cascade) -> Iterator[Problem]:
     dated += [("targets", i, "from", target.start) for i, target in enumerate(cascade.targets)]
     dated += [("targets", i, "to", target.end) for i, target in enumerate(cascade.targets)]
     dated += [("breaks", i, "", period) for i, period in enumerate(cascade.breaks)]
+    wrong: set[tuple[str, int]] = set()
     for noun, position, key, period in dated:
         if period is None:
             continue
         try:
             parse_period(period, cascade.frequency)
         except ValueError as error:
+            wrong.add((noun, position))
             yield Problem(cascade.where(noun, f"#{position}", key), f"{key}: {error}".lstrip(": "))
+    yield from _backwards(cascade, wrong)
+
+
+def _backwards(cascade: Cascade, unreadable: set[tuple[str, int]]) -> Iterator[Problem]:
+    for noun in ("actions", "targets"):
+        for position, entry in enumerate(getattr(cascade, noun)):
+            if (noun, position) in unreadable or entry.start is None or entry.end is None:
+                continue
+            if cascade.period(entry.end) < cascade.period(entry.start):
+                where = cascade.where(noun, f"#{position}", "to" if noun == "targets" else "end")
+                yield Problem(
+                    where, f"ends in {entry.end}, before it starts in {entry.start}; exchange the two"
+                )
 
 
 def _formulas(cascade: Cascade) -> Iterator[Problem]:

@@ -40,9 +40,8 @@ def write_cascade(cascade: Cascade, folder: str | os.PathLike[str] | None = None
     for noun in TABLES:
         table = document.get(noun)
         if isinstance(table, dict):
-            written += _write_table(
-                getattr(cascade, noun), target / str(table["path"]), cascade.folder / str(table["path"])
-            )
+            path = str(table["path"])
+            written += _write_table(getattr(cascade, noun), noun, target / path, cascade.folder / path)
     _merge_document(document, cascade)
     stream = io.StringIO()
     yaml_format().dump(document, stream)
@@ -158,28 +157,29 @@ def _merge_entry(item: CommentedMap, entry: Noun, parsed: Noun) -> None:
             item[key] = value
 
 
-def _write_table(entries: tuple, path: Path, original: Path) -> list[Path]:
-    """Write a table in the columns and the order of rows it had; notes of unchanged rows are kept."""
+def _write_table(entries: tuple, noun: str, path: Path, original: Path) -> list[Path]:
+    """Write a table; a row that did not change keeps its cells as they were written, notes included."""
     columns: list[str] = []
-    notes: dict[str, dict[str, str]] = {}
-    if original.exists():
-        table, _ = read_csv_table(original, original.name)
-        if table is not None:
-            columns = list(table.columns)
-            first = columns[0]
-            extra = [column for column in columns if column in IGNORED_COLUMNS]
-            notes = (
-                {row[0]: {c: row[columns.index(c)] for c in extra} for row in table.rows}
-                if first == "unit"
-                else {}
-            )
-    rows = [{key: _cell(value) for key, value in _dumped(entry).items()} for entry in entries]
+    before: dict[str, tuple[Noun, dict[str, str]]] = {}
+    table = read_csv_table(original, original.name)[0] if original.exists() else None
+    if table is not None:
+        columns = list(table.columns)
+        for texts in table.rows:
+            cells = dict(zip(columns, texts, strict=True))
+            data = {key: text for key, text in cells.items() if text and key not in IGNORED_COLUMNS}
+            entry = LISTS[noun].model_validate(data)
+            before[_identity(entry)] = (entry, cells)
+    rows = []
+    for entry in entries:
+        was, cells = before.get(_identity(entry), (None, {}))
+        notes = {key: text for key, text in cells.items() if key in IGNORED_COLUMNS}
+        fresh = {key: _cell(value) for key, value in _dumped(entry).items()}
+        rows.append(cells if was == entry else {**notes, **fresh})
     columns += [key for row in rows for key in row if key not in columns]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(dict.fromkeys(columns)), restval="", lineterminator="\n")
     writer.writeheader()
-    for row in rows:
-        writer.writerow({**notes.get(row.get("unit", ""), {}), **row})
+    writer.writerows(rows)
     return _replace_file(path, stream.getvalue())
 
 

@@ -63,7 +63,7 @@ def target_table() -> pd.DataFrame:
     sizes = {person: 1 for people in PEOPLE.values() for person in people}
     sizes |= {department: len(people) for department, people in PEOPLE.items()}
     sizes["company"] = sum(len(people) for people in PEOPLE.values())
-    rows = [
+    rows: list[tuple[str, str, str, float, str]] = [
         (kpi, unit, TARGETS_FROM, each * sizes[unit], "illustrative")
         for kpi, each in TARGETS_OF_A_PERSON.items()
         for unit in unit_table()["unit"]

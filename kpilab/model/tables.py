@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def read_csv_table(path: Path, name: str) -> tuple[TextTable | None, list[Proble
     text, problems = read_text(path, name)
     if text is None:
         return None, problems
-    reader = csv.reader(io.StringIO(text))
+    reader = csv.reader(io.StringIO(text), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
     rows: list[list[str]] = []
     lines: list[int] = []
     columns: tuple[str, ...] = ()
@@ -84,11 +85,20 @@ def read_csv_table(path: Path, name: str) -> tuple[TextTable | None, list[Proble
         problems.append(
             Problem(f"{name}:{reader.line_num}", f"is no CSV ({error}); save the table as CSV UTF-8")
         )
-    doubled = sorted({column for column in columns if columns.count(column) > 1})
-    problems += [Problem(f"{name}:1", f"two columns are called '{column}'; rename one") for column in doubled]
+    faults = heading_problems(name, columns)
+    if faults:
+        return None, faults
     if columns and not rows and not problems:
-        problems.append(Problem(name, "has a heading but no rows"))
+        problems.append(Problem(name, "has a heading but no rows; add at least one"))
     return TextTable(name, columns, rows, lines), shortened(problems, "the wrong number of cells")
+
+
+def heading_problems(name: str, columns: Sequence[str]) -> list[Problem]:
+    """List columns that share a name, and a heading that was not cut into columns."""
+    if len(columns) == 1 and ";" in columns[0]:
+        return [Problem(f"{name}:1", "cells are separated by ';'; save the table with commas (CSV UTF-8)")]
+    doubled = sorted({column for column in columns if columns.count(column) > 1})
+    return [Problem(f"{name}:1", f"two columns are called '{column}'; rename one") for column in doubled]
 
 
 def _badly_encoded(raw: bytes, name: str) -> list[Problem]:
