@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from kpilab.evidence.challenges import Challenge, Regime, by_regime, challenges
 from kpilab.evidence.equations import LinkData, LinkDataBuilder, lagged
@@ -243,7 +244,10 @@ def fit_links(cascade: Cascade, history: History, *, strict: bool = False) -> Li
     Toda & Yamamoto (1995); Cameron, Gelbach & Miller (2008); Benjamini & Hochberg (1995).
     """
     builder = LinkDataBuilder(cascade, history)
-    tried = [_tried(cascade, builder, link) for link in cascade.links]
+    with threadpool_limits(
+        1
+    ):  # the matrices are small: threads of the linear algebra only wait for each other
+        tried = [_tried(cascade, builder, link) for link in cascade.links]
     p_values = np.array([result.fit.p_value for result in tried if result.fit])
     q_values: Iterator[float] = iter(benjamini_hochberg(p_values, strict=strict) if len(p_values) else ())
     return LinkResults(
@@ -280,7 +284,7 @@ def _tried(cascade: Cascade, builder: LinkDataBuilder, link: Link) -> LinkResult
         regimes=regimes,
         n_obs=fit.n_obs,
         n_units=fit.n_units,
-        equation=equation,
+        equation=replace(equation),  # without the intermediate results it has cached
         data=data,
     )
 
