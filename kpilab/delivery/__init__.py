@@ -1,0 +1,1 @@
+"""What people see: maps, charts, widgets and reports."""

@@ -1,0 +1,250 @@
+"""Charts for notebooks and reports, as SVG: the only matplotlib import.
+
+Figures are made without pyplot, so that nothing is global, and with fixed ids and no date, so that the same
+data give the same bytes.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from kpilab.words import STATUSES
+
+VERDICT_COLOURS = {
+    "supported": "#1b7837",
+    "contradicted": "#b2182b",
+    "inconclusive": "#8c6d1f",
+    "untestable": "#777777",
+}
+STATUS_COLOURS = {
+    "met": "#a6dba0",
+    "near": "#fde0a5",
+    "missed": "#f4a698",
+    "incomplete": "#d9d9e8",
+    "no target": "#f2f2f2",
+    "no data": "#ffffff",
+}
+_STATUS_SIGNS = {"met": "✓", "near": "~", "missed": "✗", "incomplete": "…", "no target": "", "no data": ""}
+_STYLE: dict = {
+    "svg.hashsalt": "kpilab",
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.family": "sans-serif",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A finished chart.
+
+    Attributes
+    ----------
+    svg : str
+        A complete SVG element.
+    """
+
+    svg: str
+
+    def _repr_html_(self) -> str:
+        return f"<div style='max-width:100%;overflow-x:auto'>{self.svg}</div>"
+
+    def __repr__(self) -> str:
+        return "Chart"
+
+    def save(self, path: str | Path) -> Path:
+        """Write the chart as an SVG file."""
+        target = Path(path)
+        target.write_text(self.svg, encoding="utf-8")
+        return target
+
+
+def trend_chart(
+    values: pd.DataFrame, targets: pd.Series | None = None, title: str = "", share: bool = False
+) -> Chart:
+    """Draw series over time.
+
+    Parameters
+    ----------
+    values : DataFrame, periods × names
+    targets : Series, optional
+        The target in force in each period, drawn as a dashed step.
+    share : bool
+        Write the axis in per cent.
+    """
+    with _styled():
+        figure = Figure(figsize=(7.2, 2.3), layout="constrained")
+        axes = figure.subplots()
+        when = values.index.to_timestamp() if isinstance(values.index, pd.PeriodIndex) else values.index
+        for position, name in enumerate(values.columns):
+            main = position == 0
+            axes.plot(
+                when,
+                values[name],
+                color="#2166ac" if main else "#b0b7c3",
+                lw=1.8 if main else 1,
+                label=str(name),
+            )
+        if targets is not None and targets.notna().any():
+            axes.step(
+                when, targets.to_numpy(), where="post", color="#b2182b", ls="--", lw=1.2, label="target"
+            )
+        if share:
+            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+        axes.set_title(_plain(title), loc="left", fontsize=10)
+        if len(values.columns) > 1 or targets is not None:
+            axes.legend(frameon=False, fontsize=8, loc="best")
+        return _finished(figure)
+
+
+def forest_chart(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> Chart:
+    """Draw every link's interval in units of its smallest effect that matters.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `LinkResults.tidy()`.
+    names : mapping of KPI id to name, optional
+
+    Notes
+    -----
+    Between the dashed lines an effect is too small to matter. A link without `min_effect` is drawn in units
+    of the effect it could have detected. Arrows mark intervals that leave the picture.
+    """
+    names = names or {}
+    known = table[table["estimate"].notna()].iloc[::-1].reset_index(drop=True)
+    unit = known["min_effect"].fillna(known["detectable_effect"]).to_numpy()
+    with _styled():
+        figure = Figure(figsize=(8.4, 1.1 + 0.42 * max(len(known), 1)), layout="constrained")
+        axes = figure.subplots()
+        limit = 4.0
+        for row, (link, scale) in enumerate(zip(known.itertuples(), unit, strict=True)):
+            low, high = np.clip([link.conf_low / scale, link.conf_high / scale], -limit, limit)
+            colour = VERDICT_COLOURS[str(link.verdict)]
+            style = "-" if link.verdict in ("supported", "contradicted") else "--"
+            axes.plot([low, high], [row, row], color=colour, lw=2, ls=style)
+            axes.plot(np.clip(link.estimate / scale, -limit, limit), row, "o", color=colour, ms=5)
+            for end, mark in ((low, "<"), (high, ">")):
+                if abs(end) == limit:
+                    axes.plot(end, row, mark, color=colour, ms=6)
+            axes.text(limit * 1.05, row, str(link.verdict), color=colour, va="center", fontsize=8)
+        axes.axvline(0, color="#333333", lw=0.8)
+        for edge in (-1, 1):
+            axes.axvline(edge, color="#999999", lw=0.8, ls=(0, (4, 3)))
+        labels = [
+            f"{names.get(r.cause, r.cause)} → {names.get(r.effect, r.effect)}" for r in known.itertuples()
+        ]
+        axes.set_yticks(range(len(known)), [_shortened(label) for label in labels])
+        axes.set_xlim(-limit * 1.02, limit * 1.35)
+        axes.set_ylim(-0.7, max(len(known), 1) - 0.3)
+        axes.set_xticks([-4, -2, -1, 0, 1, 2, 4])
+        axes.set_xlabel("effect in units of the smallest effect that matters (95 % interval)")
+        return _finished(figure)
+
+
+def profile_chart(
+    profile: pd.DataFrame, frequency: str = "period", lag: tuple[int, int] | None = None
+) -> Chart:
+    """Draw a lag profile with its simultaneous band; the assumed lag range is shaded.
+
+    Parameters
+    ----------
+    profile : DataFrame
+        Columns ``horizon, estimate, conf_low, conf_high, band_low, band_high``.
+    """
+    with _styled():
+        figure = Figure(figsize=(4.6, 2.6), layout="constrained")
+        axes = figure.subplots()
+        if lag is not None:
+            axes.axvspan(lag[0] - 0.3, lag[1] + 0.3, color="#eef2f7", lw=0)
+        axes.fill_between(
+            profile["horizon"], profile["band_low"], profile["band_high"], color="#d1e0f0", lw=0
+        )
+        axes.plot(profile["horizon"], profile["estimate"], "o-", color="#2166ac", ms=4)
+        for row in profile.itertuples():
+            axes.plot([row.horizon] * 2, [row.conf_low, row.conf_high], color="#2166ac", lw=1)
+        axes.axhline(0, color="#333333", lw=0.8)
+        axes.set_xlabel(f"{frequency}s after the cause")
+        axes.set_ylabel("response of the effect")
+        return _finished(figure)
+
+
+def scatter_chart(
+    cause: pd.Series, effect: pd.Series, slope: float, x_label: str = "", y_label: str = ""
+) -> Chart:
+    """Draw cause and effect with everything else held constant, and the estimated line."""
+    with _styled():
+        figure = Figure(figsize=(3.9, 2.6), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(cause, effect, "o", ms=2.2, color="#2166ac", alpha=0.35, mew=0)
+        ends = np.array([cause.min(), cause.max()])
+        axes.plot(ends, slope * ends, color="#b2182b", lw=1.4)
+        axes.set_xlabel(_shortened(_plain(x_label), 42))
+        axes.set_ylabel(_shortened(_plain(y_label), 34))
+        return _finished(figure)
+
+
+def status_grid(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> Chart:
+    """Draw units × KPIs coloured by status; a sign in each cell says it without colour.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `Scorecard.tidy()`.
+    names : mapping of KPI and unit ids to names, optional
+    """
+    names = names or {}
+    grid = table.pivot(index="unit", columns="kpi", values="status")
+    grid = grid.reindex(index=table["unit"].drop_duplicates(), columns=table["kpi"].drop_duplicates())
+    with _styled():
+        height = 1.9 + 0.26 * max(len(grid), 1)
+        figure = Figure(figsize=(2.6 + 0.5 * max(grid.shape[1], 1), height), layout="constrained")
+        axes = figure.subplots()
+        for (row, column), status in np.ndenumerate(grid.to_numpy(dtype=object)):
+            known = status if status in STATUSES else "no data"
+            box = {"facecolor": STATUS_COLOURS[known], "edgecolor": "white", "lw": 1}
+            axes.add_patch(matplotlib.patches.Rectangle((column, row), 1, 1, **box))
+            axes.text(column + 0.5, row + 0.52, _STATUS_SIGNS[known], ha="center", va="center", fontsize=8)
+        axes.set_xlim(0, max(grid.shape[1], 1))
+        axes.set_ylim(max(len(grid), 1), 0)
+        labels = [_shortened(names.get(k, k), 34) for k in grid.columns]
+        axes.set_xticks(
+            np.arange(grid.shape[1]) + 0.5, labels, rotation=40, ha="left", rotation_mode="anchor", fontsize=8
+        )
+        axes.set_yticks(
+            np.arange(len(grid)) + 0.5, [_shortened(names.get(u, u), 34) for u in grid.index], fontsize=8
+        )
+        axes.xaxis.tick_top()
+        axes.tick_params(length=0)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        shown = [s for s in STATUSES if _STATUS_SIGNS[s]]
+        axes.set_xlabel("   ".join(f"{_STATUS_SIGNS[s]} {s}" for s in shown), fontsize=8)
+        return _finished(figure)
+
+
+def _styled():  # type: ignore[no-untyped-def]
+    return matplotlib.rc_context(_STYLE)
+
+
+def _finished(figure: Figure) -> Chart:
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    return Chart(text[text.index("<svg") :])
+
+
+def _plain(text: str) -> str:
+    """Keep matplotlib from reading a name as mathematics."""
+    return text.replace("$", r"\$")
+
+
+def _shortened(text: str, most: int = 62) -> str:
+    return _plain(text if len(text) <= most else text[: most - 1] + "…")
