@@ -13,6 +13,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from kpilab.words import STATUSES
 
@@ -209,8 +210,8 @@ def status_grid(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> 
         axes = figure.subplots()
         for (row, column), status in np.ndenumerate(grid.to_numpy(dtype=object)):
             known = status if status in STATUSES else "no data"
-            box = {"facecolor": STATUS_COLOURS[known], "edgecolor": "white", "lw": 1}
-            axes.add_patch(matplotlib.patches.Rectangle((column, row), 1, 1, **box))
+            colour = STATUS_COLOURS[known]
+            axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="white", lw=1))
             axes.text(column + 0.5, row + 0.52, _STATUS_SIGNS[known], ha="center", va="center", fontsize=8)
         axes.set_xlim(0, max(grid.shape[1], 1))
         axes.set_ylim(max(len(grid), 1), 0)
