@@ -140,7 +140,8 @@ def forest_chart(table: pd.DataFrame, names: Mapping[str, str] | None = None) ->
         for edge in (-1, 1):
             axes.axvline(edge, color="#999999", lw=0.8, ls=(0, (4, 3)))
         labels = [
-            f"{names.get(r.cause, r.cause)} → {names.get(r.effect, r.effect)}" for r in known.itertuples()
+            f"{names.get(str(r.cause), str(r.cause))} → {names.get(str(r.effect), str(r.effect))}"
+            for r in known.itertuples()
         ]
         axes.set_yticks(range(len(known)), [_shortened(label) for label in labels])
         axes.set_xlim(-limit * 1.02, limit * 1.35)
@@ -169,8 +170,7 @@ def profile_chart(
             profile["horizon"], profile["band_low"], profile["band_high"], color="#d1e0f0", lw=0
         )
         axes.plot(profile["horizon"], profile["estimate"], "o-", color="#2166ac", ms=4)
-        for row in profile.itertuples():
-            axes.plot([row.horizon] * 2, [row.conf_low, row.conf_high], color="#2166ac", lw=1)
+        axes.vlines(profile["horizon"], profile["conf_low"], profile["conf_high"], color="#2166ac", lw=1)
         axes.axhline(0, color="#333333", lw=0.8)
         axes.set_xlabel(f"{frequency}s after the cause")
         axes.set_ylabel("response of the effect")

@@ -27,7 +27,9 @@ def main() -> None:
             results = kl.fit_links(cascade, history)
             seconds = time.perf_counter() - start
         method = results[0].fit.method
-        print(f"fit_links, {len(results)} links, {n_units} units × {N_PERIODS} months ({method}): {seconds:.1f} s")
+        print(
+            f"fit_links, {len(results)} links, {n_units} units × {N_PERIODS} months ({method}): {seconds:.1f} s"
+        )
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
