@@ -1,0 +1,71 @@
+"""Controls for a notebook: choose, and see. The only ipywidgets import.
+
+Everything a widget does, a cell can do: each calls a public verb and shows its result.
+"""
+
+import ipywidgets
+
+from kpilab.delivery.pages import link_page, named_scores
+from kpilab.evidence.links import LinkResults
+from kpilab.model.cascade import Cascade
+from kpilab.model.history import History
+from kpilab.model.periods import period_text
+from kpilab.scorecard.rollup import last_complete_period, roll_up
+from kpilab.show import table_html
+
+_WIDE = {"description_width": "initial"}
+
+
+class ScorecardChooser(ipywidgets.VBox):
+    """Choose level and period, see the scorecard; `level`, `period` and `output` are its parts."""
+
+    def __init__(self, cascade: Cascade, history: History):
+        self._cascade, self._history = cascade, history
+        periods = [period_text(period) for period in history.periods]
+        self.level = ipywidgets.Dropdown(options=list(cascade.levels), description="Level")
+        last = period_text(last_complete_period(cascade, history))
+        self.period = ipywidgets.SelectionSlider(
+            options=periods,
+            value=last,
+            description="Period",
+            continuous_update=False,
+            layout={"width": "480px"},
+        )
+        self.output = ipywidgets.HTML()
+        super().__init__([ipywidgets.HBox([self.level, self.period]), self.output])
+        self.level.observe(self._draw, "value")
+        self.period.observe(self._draw, "value")
+        self._draw()
+
+    def _draw(self, change: object = None) -> None:
+        card = roll_up(self._cascade, self._history, period=self.period.value).at(self.level.value)
+        self.output.value = table_html(named_scores(card))
+
+
+class LinkChooser(ipywidgets.VBox):
+    """Choose a link, see its page; `link` and `output` are its parts."""
+
+    def __init__(self, links: LinkResults):
+        self._links = links
+        options = [(f"{r.cause} → {r.effect} ({r.verdict})", position) for position, r in enumerate(links)]
+        self.link = ipywidgets.Dropdown(
+            options=options, description="Link", style=_WIDE, layout={"width": "520px"}
+        )
+        self.output = ipywidgets.HTML()
+        super().__init__([self.link, self.output])
+        self.link.observe(self._draw, "value")
+        self._draw()
+
+    def _draw(self, change: object = None) -> None:
+        if self.link.value is not None:
+            self.output.value = link_page(self._links, self._links[self.link.value]).body
+
+
+def choose_scorecard(cascade: Cascade, history: History) -> ScorecardChooser:
+    """Choose level and period and see the scorecard: ``kl.roll_up(…, period=…).at(level)``."""
+    return ScorecardChooser(cascade, history)
+
+
+def choose_link(links: LinkResults) -> LinkChooser:
+    """Choose a link and see its page: ``kl.link_page(links, links[(cause, effect)])``."""
+    return LinkChooser(links)
