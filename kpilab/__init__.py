@@ -17,9 +17,12 @@ _HOME = {
     "kpi_frame": "kpilab.scorecard.panels",
     "fit_links": "kpilab.evidence.links",
     "strategy_map": "kpilab.delivery.maps",
+    "forest": "kpilab.delivery.pages",
+    "link_page": "kpilab.delivery.pages",
     "choose_scorecard": "kpilab.delivery.widgets",
     "choose_link": "kpilab.delivery.widgets",
     "run_reports": "kpilab.delivery.report",
+    "run_template": "kpilab.delivery.report",
     "InputError": "kpilab.problems",
 }
 __all__ = ["__version__", *_HOME]

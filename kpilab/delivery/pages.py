@@ -169,6 +169,14 @@ def summary(result: Result) -> Page:
     return Page(paragraphs_html(result.text))
 
 
+def _compares_across_levels(cascade: Cascade, kpi: Kpi) -> bool:
+    """Tell whether a unit and the unit above it are on one scale: ratios of what adds up, and means."""
+    if kpi.ratio:
+        per = cascade.measures.get(kpi.ratio.per)
+        return per is None or per.across == "sum"
+    return kpi.mean is not None
+
+
 def _written(value: float, share: bool) -> str:
     if np.isnan(value):
         return ""
@@ -180,7 +188,7 @@ def _unit_trend(cascade: Cascade, history: History, kpi: Kpi, unit: str) -> Char
     place = {name: position for position, name in enumerate(history.units)}
     parent = cascade.unit(unit).parent
     columns = {cascade.unit(unit).name: panel.values[:, place[unit]]}
-    if parent and kpi.kind in ("ratio", "mean"):
+    if parent and _compares_across_levels(cascade, kpi):
         columns[cascade.unit(parent).name] = panel.values[:, place[parent]]
     values = pd.DataFrame(columns, index=history.periods)
     if values.iloc[:, 0].isna().all():
