@@ -1,19 +1,21 @@
 """Parameterised reports: one notebook template run per unit, and an index page. The only papermill import.
 
 papermill takes any parameter name, says that a dead kernel's notebook completed, and expands braces in paths;
-so names and types are checked before anything runs, the outcome of each report is kept here, and paths are
-made of plain characters only.
+so names and types are checked before anything runs, the outcome of each report is kept here, and papermill
+writes to a scratch folder. Kernels are processes of their own; threads wait for them, two at a time: a pool of
+processes would run the caller's script anew.
 """
 
 import ast
 import html
 import os
 import re
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import pandas as pd
@@ -22,15 +24,17 @@ from kpilab.delivery.maps import strategy_map
 from kpilab.delivery.pages import forest, level_grid, summary
 from kpilab.evidence.links import fit_links
 from kpilab.model.cascade import Cascade
-from kpilab.model.files import read_cascade
-from kpilab.model.history import History, read_history
-from kpilab.model.periods import Span
+from kpilab.model.history import History, read_folder
+from kpilab.model.periods import Span, period_text
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
 from kpilab.scorecard.rollup import roll_up, scorecard_span
 from kpilab.show import Result, count_of
 
 Template = Literal["unit", "board", "all"]
 WORKERS = 2
+CELL_SECONDS = 1800
+FILES_OF_A_RUN = ("index", "map", "board")
+_PLAIN_TYPES = (str, int, float, bool)
 COLUMNS = ["template", "unit", "name", "status", "path", "notebook", "problem"]
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:1.5em auto;padding:0 1em;color:#222}"
@@ -42,13 +46,14 @@ _STYLE = (
 
 @dataclass(frozen=True)
 class Job:
-    """One report to run."""
+    """One report to run; relative paths among its parameters start from `runs_in`."""
 
     template: str
     unit: str
     name: str
     parameters: tuple[tuple[str, Any], ...]
     notebook: Path
+    runs_in: Path
 
     @property
     def page(self) -> Path:
@@ -90,9 +95,8 @@ class ReportRun(Result):
         """Return how many were written, where, and why any failed."""
         written = count_of(int((self.table["status"] == "written").sum()), "report")
         lines = [f"{written} written; start at {self.index}"]
-        lines += [
-            f"{row.name}: failed. {row.problem}" for row in self.table.itertuples(index=False) if row.problem
-        ]
+        failures = self.table[self.table["status"] == "failed"]
+        lines += [f"{row['name']}: failed. {row['problem']}" for _, row in failures.iterrows()]
         return "\n".join(lines)
 
 
@@ -110,7 +114,7 @@ def run_reports(
     Parameters
     ----------
     cascade : Cascade or path
-        Its folder is what the templates read.
+        Its folder is what the templates read; changes made in memory only are not seen.
     template : {"unit", "board", "all"}
         One report per unit, one for the organisation as a whole, or both.
     units : "all" or list of unit ids
@@ -130,34 +134,18 @@ def run_reports(
     Raises
     ------
     InputError
-        Before anything runs: unknown units, periods, templates or parameters.
+        Before anything runs: faults of the cascade or its history, unknown units, periods, templates or
+        parameters.
     """
-    cascade = cascade if isinstance(cascade, Cascade) else read_cascade(cascade)
-    history = read_history(cascade)
-    span = scorecard_span(cascade, history, period)
+    cascade, history = read_folder(cascade.folder if isinstance(cascade, Cascade) else cascade)
+    span = _span_within(history, scorecard_span(cascade, history, period))
     target = Path(folder) / _slug(cascade.folder.resolve().name) / _slug(str(span))
     jobs = _jobs(cascade, template, _chosen(cascade, units), span, target)
-    for path in {template_path(job.template) for job in jobs}:
-        stop_on(
-            parameter_problems(
-                path, dict(next(j for j in jobs if template_path(j.template) == path).parameters)
-            )
-        )
+    for job in {job.template: job for job in jobs}.values():
+        stop_on(parameter_problems(template_path(job.template), dict(job.parameters)))
     target.mkdir(parents=True, exist_ok=True)
     outcome = _run_all(jobs, progress)
-    rows = [
-        (
-            j.template,
-            j.unit,
-            j.name,
-            "failed" if outcome[j] else "written",
-            str(j.page),
-            str(j.notebook),
-            outcome[j],
-        )
-        for j in jobs
-    ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame([_row(job, outcome[job]) for job in jobs], columns=COLUMNS)
     index = _write_index(cascade, history, span, table, target)
     return ReportRun(cascade.name, span, index, table)
 
@@ -179,12 +167,13 @@ def run_template(
     Raises
     ------
     InputError
-        When a name is unknown or a value has another type than the template's.
+        When a name is unknown or a value has another type than the template's, before anything runs; or
+        when the notebook fails.
     """
     path = template_path(os.fspath(template))
     stop_on(parameter_problems(path, parameters))
-    job = Job(str(path), "", Path(notebook).stem, tuple(parameters.items()), Path(notebook))
-    problem = _run_one(job)
+    job = Job(str(path), "", Path(notebook).stem, tuple(parameters.items()), Path(notebook), Path())
+    problem = _run_all([job], progress=False)[job]
     if problem:
         raise one_problem(path.name, problem)
     return job.page
@@ -211,17 +200,22 @@ def parameter_problems(template: Path, parameters: Mapping[str, Any]) -> list[Pr
             found.append(
                 Problem(template.name, f"unknown parameter '{name}'; {did_you_mean(name, defaults)}")
             )
-        elif not isinstance(value, str | int | float | bool):
+        elif type(value) not in _PLAIN_TYPES:
             kind = type(value).__name__
             found.append(
                 Problem(template.name, f"parameter '{name}' is a {kind}; give text, a number or true/false")
             )
-        elif defaults[name] is not None and type(value) is not type(defaults[name]):
+        elif not _of_the_type_of(defaults[name], value):
             wanted = type(defaults[name]).__name__
             found.append(
                 Problem(template.name, f"parameter '{name}' is {value!r}; it should be of type {wanted}")
             )
     return found
+
+
+def _of_the_type_of(default: Any, value: Any) -> bool:
+    """Tell whether a value can stand for a default; a whole number is good for a decimal one."""
+    return default is None or type(value) is type(default) or (type(default) is float and type(value) is int)
 
 
 def _defaults(template: Path) -> dict[str, Any]:
@@ -232,11 +226,18 @@ def _defaults(template: Path) -> dict[str, Any]:
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     if not tagged:
         raise one_problem(template.name, "has no cell tagged 'parameters'; tag the one that sets them")
-    return {
-        node.targets[0].id: ast.literal_eval(node.value)
-        for node in ast.parse(tagged[0].source).body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
+    try:
+        return dict(_assigned(ast.parse(tagged[0].source)))
+    except (SyntaxError, ValueError) as error:
+        raise one_problem(template.name, f"its parameters cell is not plain assignments: {error}") from error
+
+
+def _assigned(cell: ast.Module) -> Iterator[tuple[str, Any]]:
+    for node in cell.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value = getattr(node, "value", None)
+        if isinstance(target, ast.Name) and value is not None:
+            yield target.id, ast.literal_eval(value)
 
 
 def _chosen(cascade: Cascade, units: Literal["all"] | Sequence[str]) -> list[str]:
@@ -246,26 +247,53 @@ def _chosen(cascade: Cascade, units: Literal["all"] | Sequence[str]) -> list[str
     named = [units] if isinstance(units, str) else list(units)
     unknown = [unit for unit in named if unit not in known]
     stop_on(Problem("units", f"unknown unit '{unit}'; {did_you_mean(unit, known)}") for unit in unknown)
-    return named
+    return list(dict.fromkeys(named))
+
+
+def _span_within(history: History, span: Span) -> Span:
+    first, last = history.periods[0], history.periods[-1]
+    if span.end < first or span.start > last:
+        known = f"{period_text(first)} to {period_text(last)}"
+        raise one_problem("period", f"{span} lies outside the history; give a period from {known}")
+    return span
 
 
 def _jobs(cascade: Cascade, template: Template, units: list[str], span: Span, target: Path) -> list[Job]:
-    shared = {"cascade": str(cascade.folder), "period": str(span)}
+    if template not in ("unit", "board", "all"):
+        known = ["unit", "board", "all"]
+        raise one_problem("template", f"unknown template '{template}'; {did_you_mean(template, known)}")
+    shared = (("cascade", _seen_from(target, cascade.folder)), ("period", str(span)))
     jobs = []
     if template in ("board", "all"):
-        parameters = tuple(shared.items())
-        jobs.append(Job("board", "", cascade.name, parameters, target / "board.ipynb"))
+        jobs.append(Job("board", "", cascade.name, shared, target / "board.ipynb", target))
     if template in ("unit", "all"):
+        files = _file_names(cascade)
         for unit in units:
-            parameters = tuple({**shared, "unit": unit}.items())
+            notebook = target / f"{files[unit]}.ipynb"
             jobs.append(
-                Job("unit", unit, cascade.unit(unit).name, parameters, target / f"{_slug(unit)}.ipynb")
+                Job("unit", unit, cascade.unit(unit).name, (*shared, ("unit", unit)), notebook, target)
             )
-    if not jobs:
-        raise one_problem(
-            "template", f"unknown template '{template}'; {did_you_mean(template, ['unit', 'board', 'all'])}"
-        )
     return jobs
+
+
+def _seen_from(target: Path, folder: Path) -> str:
+    """Write a path as seen from another folder: the same on every machine that has the two side by side."""
+    try:
+        return Path(os.path.relpath(folder.resolve(), target.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return str(folder.resolve())
+
+
+def _file_names(cascade: Cascade) -> dict[str, str]:
+    """Name a file for each unit: no two alike, even where capitals do not count, and none like the run's own."""
+    taken, names = set(FILES_OF_A_RUN), {}
+    for unit in cascade.units:
+        name = _slug(unit.id)
+        while name.lower() in taken:
+            name += "-"
+        taken.add(name.lower())
+        names[unit.id] = name
+    return names
 
 
 def _slug(text: str) -> str:
@@ -273,73 +301,105 @@ def _slug(text: str) -> str:
     return re.sub(r"[^\w.-]+|\.(?=\.)|^\.", "-", text) or "-"
 
 
+def _row(job: Job, problem: str) -> tuple[str, ...]:
+    status = "failed" if problem else "written"
+    return (job.template, job.unit, job.name, status, str(job.page), str(job.notebook), problem)
+
+
 def _run_all(jobs: list[Job], progress: bool) -> dict[Job, str]:
-    """Run every job, two at a time, each in a process that serves several; return its problem or ''."""
+    """Run every job and write its files as it ends; return its problem, or ''."""
     from tqdm import tqdm
 
     outcome: dict[Job, str] = {}
-    workers = min(WORKERS, len(jobs), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting: dict[Future[str], Job] = {pool.submit(_run_one, job): job for job in jobs}
-        bar = tqdm(total=len(jobs), desc="reports", unit="report", disable=not progress)
-        for done in as_completed(waiting):
-            error = done.exception()
-            outcome[waiting[done]] = done.result() if error is None else f"the process ended: {error}"
-            bar.update()
-        bar.close()
+    pool = ThreadPoolExecutor(min(WORKERS, len(jobs)))
+    try:
+        waiting: dict[Future[tuple[Any, str]], Job] = {pool.submit(_executed, job): job for job in jobs}
+        with tqdm(total=len(jobs), desc="reports", unit="report", disable=not progress) as bar:
+            for done in as_completed(waiting):
+                job, (notebook, problem) = waiting[done], done.result()
+                _write(job, notebook, problem)
+                outcome[job] = problem
+                bar.update()
+    finally:
+        pool.shutdown(cancel_futures=True)
     return outcome
 
 
-def _run_one(job: Job) -> str:
-    """Execute one notebook and export it; return what went wrong, '' when nothing did."""
+def _executed(job: Job) -> tuple[Any, str]:
+    """Execute one notebook; return it as far as it came (None when not at all), and what went wrong."""
+    import nbformat
     import papermill
 
-    problem = ""
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     job.notebook.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        papermill.execute_notebook(
-            str(template_path(job.template)),
-            str(job.notebook),
-            parameters=dict(job.parameters),
-            kernel_name="python3",
-            progress_bar=False,
-            log_output=False,
-            shutdown_kernel="immediate",
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        )
-    except Exception as error:  # noqa: BLE001 — whatever ends a kernel is a row of the run, not the end of it
-        last = [line for line in str(error).strip().splitlines() if line.strip()]
-        problem = f"{type(error).__name__}: {last[-1] if last else 'no message'}"
-    if job.notebook.exists():
-        _export(job, problem)
-    return problem
+    with TemporaryDirectory(prefix="kpilab-") as scratch:
+        written, problem = Path(scratch) / "report.ipynb", ""
+        try:
+            papermill.execute_notebook(
+                _literal(template_path(job.template)),
+                _literal(written),
+                parameters=dict(job.parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                execution_timeout=CELL_SECONDS,
+                shutdown_kernel="immediate",
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                resources={"metadata": {"path": str(job.runs_in.resolve())}},
+            )
+        except Exception as error:  # noqa: BLE001 — whatever ends a kernel is a row of the run, not the end of it
+            problem = _in_words(error)
+        return (nbformat.read(written, as_version=4) if written.exists() else None), problem
 
 
-def _export(job: Job, problem: str) -> None:
-    """Take times out of the notebook and write the page: outputs and prose, no code, nothing from a network."""
+def _literal(path: Path) -> str:
+    """Write a path so that papermill does not fill in what stands in braces."""
+    return str(path.resolve()).replace("{", "{{").replace("}", "}}")
+
+
+def _in_words(error: Exception) -> str:
+    """Say in one line what ended a notebook: the cell's own error, or what became of the kernel."""
+    kind = getattr(error, "ename", None) or type(error).__name__
+    lines = str(getattr(error, "evalue", None) or error).strip().splitlines()
+    return f"{kind}: {'; '.join(line.strip() for line in lines if line.strip()) or 'no message'}"
+
+
+def _write(job: Job, notebook: Any, problem: str) -> None:
+    """Write the notebook, and the page: outputs and prose, no code, nothing from a network."""
     import nbformat
+
+    notebook = notebook if notebook is not None else nbformat.v4.new_notebook()
+    if problem:
+        notebook.cells.insert(
+            0, nbformat.v4.new_markdown_cell(f"**This report failed:** {html.escape(problem)}")
+        )
+    _without_times(notebook)
+    nbformat.write(notebook, job.notebook)
+    body, _ = _exporter().from_notebook_node(notebook)
+    job.page.write_text(_html_page(job.name, body), encoding="utf-8")
+
+
+def _without_times(notebook: Any) -> None:
+    """Take out what differs from run to run, and papermill's word that all is well."""
+    for name in ("papermill", "widgets"):
+        notebook.metadata.pop(name, None)
+    for position, cell in enumerate(notebook.cells):
+        cell.id = f"c{position:02d}"
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+
+
+@cache
+def _exporter() -> Any:
     from nbconvert import HTMLExporter
 
-    notebook = nbformat.read(job.notebook, as_version=4)
-    notebook.metadata.pop("papermill", None)
-    for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-    nbformat.write(notebook, job.notebook)
-    exporter = HTMLExporter(
+    return HTMLExporter(
         template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
     )
-    body, _ = exporter.from_notebook_node(notebook)
-    warning = (
-        f"<p style='color:#b2182b'><b>This report failed:</b> {html.escape(problem)}</p>" if problem else ""
-    )
-    job.page.write_text(_html_page(job.name, warning + body), encoding="utf-8")
 
 
 def _html_page(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body>{body}</body></html>'
     )
 

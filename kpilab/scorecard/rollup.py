@@ -75,7 +75,7 @@ class Scorecard(Result):
         incomplete = self.table[self.table["n_missing"] > 0]
         if len(incomplete):
             lines.append(
-                f"Resting on incomplete reports: {count_of(len(incomplete), 'value')}; the column n_missing says how many."
+                f"Resting on incomplete reports: {count_of(len(incomplete), 'value')}; see the column n_missing."
             )
         return "\n".join(lines)
 

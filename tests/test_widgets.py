@@ -1,0 +1,33 @@
+"""Widgets: choosing changes what is shown, and what is shown is what the verb returns."""
+
+import kpilab as kl
+from kpilab.delivery.pages import named_scores
+from kpilab.show import table_html
+from tests.simulated import chain, simulated
+from tests.small import shops
+
+
+def test_choosing_level_and_period_changes_the_scorecard(tmp_path):
+    cascade, history = shops(tmp_path)
+    widget = kl.choose_scorecard(cascade, history)
+    at_first = widget.output.value
+    widget.level.value = "shop"
+    assert widget.output.value != at_first
+    widget.period.value = "2023-01"
+    expected = kl.roll_up(cascade, history, period="2023-01").at("shop")
+    assert widget.output.value == table_html(named_scores(expected))
+
+
+def test_choosing_a_link_shows_its_page(tmp_path):
+    links = kl.fit_links(
+        *simulated(tmp_path, chain(), ["cause: x, effect: m, lag: 1", "cause: m, effect: y, lag: 1"])
+    )
+    widget = kl.choose_link(links)
+    assert widget.output.value == kl.link_page(links, links[0]).body
+    widget.link.value = 1
+    assert widget.output.value == kl.link_page(links, links[1]).body
+
+
+def test_no_link_is_no_error(tmp_path):
+    cascade, history = shops(tmp_path)
+    assert kl.choose_link(kl.fit_links(cascade, history)).output.value == ""
