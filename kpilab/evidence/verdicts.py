@@ -39,7 +39,7 @@ def reason(
 ) -> str:
     """Say in one sentence why, with the number that decided."""
     size = _size(cause)
-    moves = f"{_step(cause)} of '{cause.name}' goes with {_amount(effect, fit.estimate * size)} of '{effect.name}'"
+    moves = f"{_step(cause)} in '{cause.name}' goes with {_amount(effect, fit.estimate * size)} in '{effect.name}'"
     interval = _interval(effect, fit.conf_low * size, fit.conf_high * size)
     said = {
         "too small": f"Too small to matter: {moves}, and the 90 % interval lies within ±{_bare(effect, bound * size)}",
@@ -69,10 +69,10 @@ def _failure(challenge: Challenge) -> str:
 
 def _step(kpi: Kpi) -> str:
     if kpi.transform == "log":
-        return "10 % more"
-    if kpi.transform == "logit" or kpi.unit_of_measure != "share":
-        return "one more " + (kpi.unit_of_measure or "unit") if kpi.transform is None else "one logit more"
-    return "one percentage point more"
+        return "+10 %"
+    if kpi.transform == "logit":
+        return "+1 logit"
+    return "+1 percentage point" if kpi.unit_of_measure == "share" else f"+1 {kpi.unit_of_measure or 'unit'}"
 
 
 def _size(kpi: Kpi) -> float:
