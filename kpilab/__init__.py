@@ -16,6 +16,7 @@ _HOME = {
     "roll_up": "kpilab.scorecard.rollup",
     "kpi_frame": "kpilab.scorecard.panels",
     "fit_links": "kpilab.evidence.links",
+    "find_missing_links": "kpilab.evidence.missing",
     "strategy_map": "kpilab.delivery.maps",
     "forest": "kpilab.delivery.pages",
     "link_page": "kpilab.delivery.pages",

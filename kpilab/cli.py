@@ -103,6 +103,12 @@ def links(folder: Folder, as_json: AsJson = False) -> None:
     _print(kl.fit_links(*_read(folder)), as_json)
 
 
+@app.command()
+def missing(folder: Folder, as_json: AsJson = False) -> None:
+    """Test every arrow that the map does not draw."""
+    _print(kl.find_missing_links(*_read(folder)), as_json)
+
+
 @app.command("map")
 def strategy_map(
     folder: Folder,

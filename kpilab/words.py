@@ -18,9 +18,12 @@ Status = Literal["met", "near", "missed", "no target", "incomplete", "no data"]
 Trend = Literal["better", "worse", "up", "down", "flat", ""]
 Verdict = Literal["supported", "contradicted", "inconclusive", "untestable"]
 
+MapVerdict = Literal["agrees", "disagrees", "untestable"]
+
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 STATUSES: tuple[Status, ...] = get_args(Status)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+MAP_VERDICTS: tuple[MapVerdict, ...] = get_args(MapVerdict)
 KPI_KINDS: tuple[KpiKind, ...] = get_args(KpiKind)
 BREAK_KINDS: tuple[ActionKind, ...] = ("measurement", "structural", "shock")
 
