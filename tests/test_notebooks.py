@@ -61,3 +61,12 @@ def test_notebook_keeps_the_houses_form(project_root, name):
     assert sum(bool(cell.outputs) for cell in code) >= 5  # something is compared
     assert any("kl.choose_" in cell.source for cell in code)
     assert (project_root / "notebooks" / f"{name}.ipynb").stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("name", ["unit", "board"])
+def test_template_has_parameters_and_only_short_cells_without_functions_or_loops(project_root, name):
+    notebook = nbformat.read(project_root / "notebooks" / "templates" / f"{name}.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert "parameters" in code[0].metadata.get("tags", [])
+    assert all(len(cell.source.splitlines()) <= 10 and not cell.outputs for cell in code)
+    assert not any(re.search(r"^\s*(def|for|while) ", cell.source, re.MULTILINE) for cell in code)

@@ -2,6 +2,8 @@
 
 import kpilab as kl
 from kpilab.delivery import pages
+from kpilab.model.checks import CheckReport
+from kpilab.problems import Finding
 from tests.simulated import chain, simulated
 from tests.small import SHOP, shops
 
@@ -53,3 +55,64 @@ def test_unit_without_children_or_findings_says_so(tmp_path):
 def test_same_page_has_the_same_bytes(tmp_path):
     cascade, history = shops(tmp_path)
     assert pages.unit_trends(cascade, history, "a") == pages.unit_trends(cascade, history, "a")
+
+
+def test_grid_shows_values_on_their_status_and_names_as_text(tmp_path):
+    cascade, history = shops(tmp_path, SHOP.replace("Shop A", "<b>A</b>"))
+    body = pages.value_grid(kl.roll_up(cascade, history, period="2023-01").at("shop")).body
+    assert "50.0 % ✓" in body
+    assert "Conversion: missed, target 50.0 %" in body
+    assert "&lt;b&gt;A&lt;/b&gt;" in body
+
+
+def test_standing_counts_targets_and_names_the_missed_ones(tmp_path):
+    card = kl.roll_up(*shops(tmp_path), period="2023-01")
+    assert pages.standing_text(card.of_unit("all")).splitlines() == [
+        "1 of 2 targets met.",
+        "Missed: Conversion (33.3 %, target 50.0 %).",
+    ]
+    assert "No KPI has both" in pages.standing_text(
+        kl.roll_up(*shops(tmp_path), period="2020-01").of_unit("a")
+    )
+
+
+def test_comparison_ranks_what_does_not_grow_with_size(tmp_path):
+    card = kl.roll_up(*shops(tmp_path), period="2023-01")
+    body = pages.compared(card, "b").body
+    assert "Conversion" in body
+    assert "2 of 2" in body
+    assert "1 of 2" in body  # minutes per order: fewer are better
+    assert "Revenue" not in body
+    assert "Orders per day" not in body  # days are the same for large and small
+    assert "no unit beside" in pages.compared(card, "all").body
+
+
+def test_findings_of_a_unit_are_found_by_whole_ids(tmp_path):
+    cascade, _ = shops(tmp_path)
+    found = (
+        Finding("warning", "gap", "a, 2023-01", "a: nothing", "find it"),
+        Finding("warning", "gap", "b, 2023-01", "b: a1 and b-a and a gap in all", "find it"),
+        Finding("note", "gap", "c, 2023-01", "banana", "find it"),
+    )
+    body = pages.unit_findings(CheckReport("x", found[::2]), cascade, "a").body
+    assert "nothing" in body
+    assert "banana" not in body
+    body = pages.findings_by_rule(CheckReport("x", found)).body
+    assert body.count("<tr>") == 3
+
+
+def test_arrow_says_whether_a_unit_is_part_of_its_test(tmp_path):
+    cascade, history = simulated(tmp_path, chain(), ["cause: x, effect: m, lag: 1, except: [u1]"])
+    links = kl.fit_links(cascade, history)
+    left_out, part = (
+        links[0].link.excluded[0],
+        [u.id for u in cascade.units if u.id not in links[0].link.excluded],
+    )
+    assert "this one is left out" in pages.unit_links(links, left_out).body
+    assert all("this one is left out" not in pages.unit_links(links, u).body for u in part)
+
+
+def test_trends_leave_out_what_came_after_the_report(tmp_path):
+    cascade, history = shops(tmp_path)
+    before = pages.unit_trends(cascade, history, "a", until=cascade.period("2023-01"))
+    assert before != pages.unit_trends(cascade, history, "a")

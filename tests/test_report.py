@@ -1,13 +1,17 @@
 """Reports: parameters are checked before anything runs, paths stay in their folder, a failure is a row."""
 
+import os
 import re
+import subprocess
+import sys
 
 import nbformat
+import pandas as pd
 import pytest
 
 import kpilab as kl
-from kpilab.delivery.report import _slug, parameter_problems, template_path
-from tests.small import write_cascade_folder
+from kpilab.delivery.report import _file_names, _slug, parameter_problems, template_path
+from tests.small import SHOP, write_cascade_folder
 
 
 def test_report_of_a_unit_is_self_contained_and_the_same_every_time(tmp_path):
@@ -52,6 +56,8 @@ def test_report_that_fails_is_a_row_and_the_index_says_so(tmp_path, monkeypatch)
         ({"unti": "a"}, "unknown parameter 'unti'; did you mean 'unit'?"),
         ({"unit": 3}, "parameter 'unit' is 3; it should be of type str"),
         ({"unit": ["a"]}, "parameter 'unit' is a list"),
+        ({"unit": True}, "parameter 'unit' is True; it should be of type str"),
+        ({"period": pd.Period("2023-01")}, "parameter 'period' is a Period"),
         ({"import os": "x"}, "unknown parameter 'import os'"),
     ],
 )
@@ -68,6 +74,7 @@ def test_unknown_units_templates_and_periods_are_told_before_anything_runs(tmp_p
         ({"units": ["a", "bb"]}, "unknown unit 'bb'; did you mean 'b'"),
         ({"template": "unitt"}, "unknown template 'unitt'; did you mean 'unit'"),
         ({"period": "2023-Q9"}, "is not"),
+        ({"period": "2031-01"}, "lies outside the history; give a period from 2023-01 to 2023-02"),
     ):
         with pytest.raises(kl.InputError, match=said):
             kl.run_reports(folder, folder=tmp_path / "out", progress=False, **wrong)
@@ -81,3 +88,69 @@ def test_no_name_leads_out_of_the_folder(name):
     assert not set(slug) & set("/\\{} :")
     assert not slug.startswith(".")
     assert ".." not in slug
+
+
+def test_a_kernel_that_dies_is_said_in_row_page_and_notebook(tmp_path):
+    template = nbformat.v4.new_notebook()
+    parameters = nbformat.v4.new_code_cell("hard = 1", metadata={"tags": ["parameters"]})
+    dying = nbformat.v4.new_code_cell("import os\nos._exit(hard)")
+    template.cells = [parameters, dying, nbformat.v4.new_code_cell("'after'")]
+    nbformat.write(template, tmp_path / "dying.ipynb")
+    with pytest.raises(kl.InputError, match="Kernel died"):
+        kl.run_template(tmp_path / "dying.ipynb", tmp_path / "out" / "r.ipynb", hard=3)
+    for ending in ("html", "ipynb"):
+        assert "This report failed" in (tmp_path / "out" / f"r.{ending}").read_text(encoding="utf-8")
+    assert "papermill" not in nbformat.read(tmp_path / "out" / "r.ipynb", as_version=4).metadata
+
+
+def test_no_two_units_share_a_file_and_none_takes_the_runs_own(tmp_path):
+    ids = ["a:b", "a-b", "A-B", "index", "map", "board"]
+    units = "".join(f"  - {{unit: '{each}', name: X, level: shop, parent: all}}\n" for each in ids)
+    cascade = kl.read_cascade(
+        write_cascade_folder(tmp_path, SHOP.replace("objectives:", f"{units}objectives:", 1))
+    )
+    names = [name.lower() for name in _file_names(cascade).values()]
+    assert len(set(names)) == len(names)
+    assert not {"index", "map", "board"} & set(names)
+
+
+def test_a_script_without_main_guard_can_run_reports_into_a_folder_with_braces(tmp_path):
+    write_cascade_folder(tmp_path / "shops {x}")
+    script = "import kpilab as kl; print(kl.run_reports('shops {x}', units=['a', 'b'], folder='o {0}').text)"
+    done = subprocess.run(
+        [sys.executable],
+        input=script,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(template_path("unit").parents[2])},
+        check=False,
+    )
+    assert done.stdout.startswith("2 reports written"), done.stderr
+    assert "2/2" in done.stderr  # the progress bar
+    assert (tmp_path / "o {0}" / "shops-x-" / "2023-02" / "index.html").exists()
+
+
+def test_templates_run_as_they_stand_and_a_report_runs_again_where_it_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(template_path("unit").parent)
+    kl.run_template("unit", tmp_path / "alone.ipynb")
+    assert "NHS Ayrshire and Arran" in (tmp_path / "alone.html").read_text(encoding="utf-8")
+    run = kl.run_reports(
+        write_cascade_folder(tmp_path / "shops"), units=["a"], folder=tmp_path / "out", progress=False
+    )
+    written = run.index.parent / "a.ipynb"
+    assert "../../../shops" in written.read_text(encoding="utf-8")
+    assert str(tmp_path) not in written.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("cell", ["a = 1\nb = open('x')", "a = (", "a: int = 1\nb = -2.5"])
+def test_parameters_are_read_without_running_the_cell(tmp_path, cell):
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(cell, metadata={"tags": ["parameters"]})]
+    nbformat.write(notebook, tmp_path / "t.ipynb")
+    if "-2.5" in cell:
+        assert parameter_problems(tmp_path / "t.ipynb", {"a": 2, "b": 3}) == []
+        assert len(parameter_problems(tmp_path / "t.ipynb", {"a": 2.5, "b": "3"})) == 2
+        return
+    with pytest.raises(kl.InputError, match="not plain assignments"):
+        parameter_problems(tmp_path / "t.ipynb", {})

@@ -1,7 +1,7 @@
 """Widgets: choosing changes what is shown, and what is shown is what the verb returns."""
 
 import kpilab as kl
-from kpilab.delivery.pages import named_scores
+from kpilab.delivery.pages import named_scores, value_grid
 from kpilab.show import table_html
 from tests.simulated import chain, simulated
 from tests.small import shops
@@ -14,8 +14,10 @@ def test_choosing_level_and_period_changes_the_scorecard(tmp_path):
     widget.level.value = "shop"
     assert widget.output.value != at_first
     widget.period.value = "2023-01"
-    expected = kl.roll_up(cascade, history, period="2023-01").at("shop")
-    assert widget.output.value == table_html(named_scores(expected))
+    card = kl.roll_up(cascade, history, period="2023-01")
+    assert widget.output.value == value_grid(card.at("shop")).body
+    widget.level.value = "company"
+    assert widget.output.value == table_html(named_scores(card.at("company")))
 
 
 def test_choosing_a_link_shows_its_page(tmp_path):

@@ -31,7 +31,7 @@ STATUS_COLOURS = {
     "no target": "#f2f2f2",
     "no data": "#ffffff",
 }
-_STATUS_SIGNS = {"met": "✓", "near": "~", "missed": "✗", "incomplete": "…", "no target": "", "no data": ""}
+STATUS_SIGNS = {"met": "✓", "near": "~", "missed": "✗", "incomplete": "…", "no target": "", "no data": ""}
 _STYLE: dict = {
     "svg.hashsalt": "kpilab",
     "svg.fonttype": "none",
@@ -212,7 +212,7 @@ def status_grid(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> 
             known = status if status in STATUSES else "no data"
             colour = STATUS_COLOURS[known]
             axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="white", lw=1))
-            axes.text(column + 0.5, row + 0.52, _STATUS_SIGNS[known], ha="center", va="center", fontsize=8)
+            axes.text(column + 0.5, row + 0.52, STATUS_SIGNS[known], ha="center", va="center", fontsize=8)
         axes.set_xlim(0, max(grid.shape[1], 1))
         axes.set_ylim(max(len(grid), 1), 0)
         labels = [_shortened(names.get(k, k), 34) for k in grid.columns]
@@ -226,8 +226,8 @@ def status_grid(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> 
         axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        shown = [s for s in STATUSES if _STATUS_SIGNS[s]]
-        axes.set_xlabel("   ".join(f"{_STATUS_SIGNS[s]} {s}" for s in shown), fontsize=8)
+        shown = [s for s in STATUSES if STATUS_SIGNS[s]]
+        axes.set_xlabel("   ".join(f"{STATUS_SIGNS[s]} {s}" for s in shown), fontsize=8)
         return _finished(figure)
 
 

@@ -17,17 +17,18 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
+from urllib.parse import quote
 
 import pandas as pd
 
 from kpilab.delivery.maps import strategy_map
-from kpilab.delivery.pages import forest, level_grid, summary
+from kpilab.delivery.pages import attribution, forest, heading, standing, standing_text, value_grid
 from kpilab.evidence.links import fit_links
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History, read_folder
 from kpilab.model.periods import Span, period_text
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
-from kpilab.scorecard.rollup import roll_up, scorecard_span
+from kpilab.scorecard.rollup import Scorecard, roll_up, scorecard_span
 from kpilab.show import Result, count_of
 
 Template = Literal["unit", "board", "all"]
@@ -37,10 +38,12 @@ FILES_OF_A_RUN = ("index", "map", "board")
 _PLAIN_TYPES = (str, int, float, bool)
 COLUMNS = ["template", "unit", "name", "status", "path", "notebook", "problem"]
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:1.5em auto;padding:0 1em;color:#222}"
-    "table{border-collapse:collapse}img,svg{max-width:100%;height:auto}h1{font-size:1.7em}h2{margin-top:1.6em}"
-    "a{color:#2166ac}.jp-OutputArea-output pre{white-space:pre-wrap}iframe{width:100%;height:760px;border:0}"
-    "@media print{iframe{display:none}}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1120px;margin:1.5em auto;padding:0 1em;color:#222}"
+    "h1{font-size:1.7em;margin-bottom:.1em}h2{margin:1.8em 0 .3em;padding-top:.5em;border-top:1px solid #e3e3e3;"
+    "font-size:1.25em}table{border-collapse:collapse}svg,img{max-width:100%;height:auto}a{color:#2166ac}"
+    "summary{cursor:pointer;color:#2166ac}.jp-OutputArea-output pre{white-space:pre-wrap}.failed{color:#b2182b}"
+    ".reports td,.reports th{text-align:left;padding:2px 24px 2px 0;border-bottom:1px solid #e3e3e3}"
+    "iframe{width:100%;height:720px;border:1px solid #e3e3e3}@media print{iframe{display:none}}"
 )
 
 
@@ -339,6 +342,7 @@ def _executed(job: Job) -> tuple[Any, str]:
                 _literal(written),
                 parameters=dict(job.parameters),
                 kernel_name="python3",
+                language="python",
                 progress_bar=False,
                 execution_timeout=CELL_SECONDS,
                 shutdown_kernel="immediate",
@@ -405,26 +409,33 @@ def _html_page(title: str, body: str) -> str:
 
 
 def _write_index(cascade: Cascade, history: History, span: Span, table: pd.DataFrame, target: Path) -> Path:
-    """Write the page to start from: where the organisation stands, every report, the map."""
+    """Write the page to start from: every report, the map, where the units stand, what history says."""
     links = fit_links(cascade, history)
     scorecard = roll_up(cascade, history, period=span)
     strategy_map(cascade, links=links).save(target / "map.html")
-    level = cascade.levels[min(1, len(cascade.levels) - 1)]
-    reports = table.to_dict("records")
-    items = "".join(
-        f"<li><a href='{html.escape(Path(str(row['path'])).name)}'>{html.escape(str(row['name']))}</a>"
-        f"{' — failed: ' + html.escape(str(row['problem'])) if row['problem'] else ''}</li>"
-        for row in reports
-    )
-    body = (
-        f"<h1>{html.escape(cascade.name)}: {html.escape(str(span))}</h1>"
-        f"<h2>Where we stand</h2>{summary(scorecard.at(cascade.levels[0])).body}{level_grid(scorecard, level).svg}"
-        f"<h2>Reports</h2><ul style='columns:2'>{items}</ul>"
-        f"<h2>Strategy map</h2><p><a href='map.html'>Open the map on its own</a></p>"
-        f"<iframe src='map.html' title='Strategy map'></iframe>"
-        f"<h2>What history says of the arrows</h2><p>{html.escape(links.text.splitlines()[0])}</p>{forest(links).svg}"
-        f"<p style='color:#777;font-size:12px'>{html.escape(cascade.attribution)}</p>"
-    )
+    lines = "".join(_index_line(scorecard, row) for row in table.to_dict("records"))
+    parts = [
+        heading(cascade.name, f"Reports for {span}").body,
+        f"<table class='reports'><tr><th>report</th><th>targets</th><th></th></tr>{lines}</table>",
+        "<h2>Strategy map</h2><p>An arrow is what we assume; its colour is what history says of it. "
+        "<a href='map.html'>The map on its own</a></p><iframe src='map.html' title='Strategy map'></iframe>",
+        f"<h2>Where we stand</h2>{standing(scorecard, cascade.roots()[0].id).body}",
+        value_grid(scorecard.at(cascade.levels[min(1, len(cascade.levels) - 1)])).body,
+        "<h2>What history says of the arrows</h2>"
+        f"<p>{html.escape(links.text.splitlines()[0])}</p>{forest(links).svg}" * bool(len(links)),
+        attribution(cascade).body,
+    ]
     index = target / "index.html"
-    index.write_text(_html_page(f"{cascade.name} {span}", body), encoding="utf-8")
+    index.write_text(_html_page(f"{cascade.name} {span}", "".join(parts)), encoding="utf-8")
     return index
+
+
+def _index_line(scorecard: Scorecard, row: Mapping[Any, Any]) -> str:
+    """Return one report's line: its page, how its unit stands, what went wrong."""
+    unit = row["unit"] or scorecard.cascade.roots()[0].id
+    name = f"{row['name']}, as a whole" if row["template"] == "board" else row["name"]
+    stands = standing_text(scorecard.of_unit(unit)).splitlines()[0]
+    failed = f"<b class='failed'>failed: {html.escape(row['problem'])}</b>" if row["problem"] else ""
+    page = html.escape(quote(Path(row["path"]).name), quote=True)
+    link = f"<a href='{page}'>{html.escape(name)}</a>"
+    return f"<tr><td>{link}</td><td>{html.escape(stands)}</td><td>{failed}</td></tr>"

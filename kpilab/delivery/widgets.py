@@ -5,7 +5,7 @@ Everything a widget does, a cell can do: each calls a public verb and shows its 
 
 import ipywidgets
 
-from kpilab.delivery.pages import link_page, named_scores
+from kpilab.delivery.pages import link_page, named_scores, value_grid
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
@@ -39,7 +39,8 @@ class ScorecardChooser(ipywidgets.VBox):
 
     def _draw(self, change: object = None) -> None:
         card = roll_up(self._cascade, self._history, period=self.period.value).at(self.level.value)
-        self.output.value = table_html(named_scores(card))
+        one_unit = card.table["unit"].nunique() == 1
+        self.output.value = table_html(named_scores(card)) if one_unit else value_grid(card).body
 
 
 class LinkChooser(ipywidgets.VBox):

@@ -1,6 +1,9 @@
 """The pages of a run in Chromium, offline: the index shows the map, and every page opens without an error."""
 
+import json
+
 import kpilab as kl
+from tests.small import SHOP, write_cascade_folder
 
 
 def test_index_shows_the_map_and_every_report_opens(chromium_page, tmp_path, example_cascade):
@@ -17,9 +20,30 @@ def test_index_shows_the_map_and_every_report_opens(chromium_page, tmp_path, exa
     frame = page.frame_locator("iframe")
     frame.locator("#mynetwork canvas").wait_for()
     assert frame.locator("#mynetwork canvas").bounding_box()["width"] > 300
-    assert page.locator("li a").count() == 3
-    for target in page.eval_on_selector_all("li a", "links => links.map(link => link.getAttribute('href'))"):
-        chromium_page.open(run.index.parent / target)
-        assert page.locator("h1").count() == 1
+    names = page.locator(".reports a").all_inner_texts()
+    assert names == [
+        "NHS Scotland emergency and planned care, as a whole",
+        "NHS Ayrshire and Arran",
+        "NHS Greater Glasgow and Clyde",
+    ]
+    for name in names:
+        chromium_page.open(run.index)
+        page.get_by_role("link", name=name, exact=True).click()
+        assert page.locator("h1").inner_text() in (name, "NHS Scotland")
         assert page.locator("svg").count() >= 5
+        assert page.locator(".value-grid td").count() >= 5
+    chromium_page.assert_quiet()
+
+
+def test_names_of_a_cascade_are_text_on_every_page(chromium_page, tmp_path):
+    hostile = "<script>console.error('ran')</script><img src=x onerror=console.error(1)> & $x$ `b`"
+    text = SHOP
+    for name in ("Two shops", "Shop A", "Conversion"):
+        text = text.replace(f": {name}", f": {json.dumps(hostile)}")
+    folder = write_cascade_folder(tmp_path / "shops", text)
+    run = kl.run_reports(folder, template="all", units=["a"], folder=tmp_path / "out", progress=False)
+    assert not run.failed
+    for page in (run.index, *sorted(run.index.parent.glob("*.html"))):
+        chromium_page.open(page)
+    assert chromium_page.open(run.index.parent / "a.html").locator("h1").inner_text() == hostile
     chromium_page.assert_quiet()
