@@ -32,6 +32,13 @@ def test_report_of_a_unit_is_self_contained_and_the_same_every_time(tmp_path):
     assert list(runs[0].tidy()["status"]) == ["written"]
 
 
+def test_report_of_a_span_stands_in_a_folder_of_its_name(tmp_path):
+    folder = write_cascade_folder(tmp_path / "shops")
+    run = kl.run_reports(folder, template="board", period="2023-01..2023-02", folder=tmp_path, progress=False)
+    assert run.tidy()["path"].tolist() == [str(tmp_path / "shops" / "2023-01..2023-02" / "board.html")]
+    assert run.glance()[["n_written", "n_failed"]].values.tolist() == [[1, 0]]
+
+
 def test_report_that_fails_is_a_row_and_the_index_says_so(tmp_path, monkeypatch):
     folder = write_cascade_folder(tmp_path / "shops")
     broken = nbformat.read(template_path("unit"), as_version=4)

@@ -142,7 +142,7 @@ def run_reports(
     """
     cascade, history = read_folder(cascade.folder if isinstance(cascade, Cascade) else cascade)
     span = _span_within(history, scorecard_span(cascade, history, period))
-    target = Path(folder) / _slug(cascade.folder.resolve().name) / _slug(str(span))
+    target = Path(folder) / _slug(cascade.folder.resolve().name) / str(span)
     jobs = _jobs(cascade, template, _chosen(cascade, units), span, target)
     for job in {job.template: job for job in jobs}.values():
         stop_on(parameter_problems(template_path(job.template), dict(job.parameters)))
