@@ -34,6 +34,7 @@ class Template(StrEnum):
 
     unit = "unit"
     board = "board"
+    evidence = "evidence"
     all = "all"
 
 
@@ -132,9 +133,9 @@ def strategy_map(
 @app.command()
 def report(
     folder: Folder,
-    template: Annotated[Template, typer.Option(help="One per unit, one for the whole, or both.")] = (
-        Template.all
-    ),
+    template: Annotated[
+        Template, typer.Option(help="One per unit, one for the whole, the evidence, or all.")
+    ] = (Template.all),
     units: Annotated[list[str] | None, typer.Option(help="Units to report on; repeat it. Default: all.")] = (
         None
     ),

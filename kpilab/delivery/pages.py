@@ -250,6 +250,11 @@ def link_page(links: LinkResults, result: LinkResult) -> Page:
     )
 
 
+def every_link(links: LinkResults) -> Page:
+    """Return the page of every link, one under the other, in the order in which they are drawn."""
+    return Page("<hr>".join(link_page(links, result).body for result in links))
+
+
 def named_scores(scorecard: Scorecard) -> pd.DataFrame:
     """Return a scorecard's rows as people read them: names, shares in per cent."""
     cascade = scorecard.cascade

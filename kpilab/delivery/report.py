@@ -31,10 +31,11 @@ from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
 from kpilab.scorecard.rollup import Scorecard, roll_up, scorecard_span
 from kpilab.show import Result, count_of
 
-Template = Literal["unit", "board", "all"]
+Template = Literal["unit", "board", "evidence", "all"]
+OF_THE_WHOLE = {"board": "as a whole", "evidence": "every arrow against history"}
 WORKERS = 2
 CELL_SECONDS = 1800
-FILES_OF_A_RUN = ("index", "map", "board")
+FILES_OF_A_RUN = ("index", "map", *OF_THE_WHOLE)
 _PLAIN_TYPES = (str, int, float, bool)
 COLUMNS = ["template", "unit", "name", "status", "path", "notebook", "problem"]
 _STYLE = (
@@ -118,8 +119,8 @@ def run_reports(
     ----------
     cascade : Cascade or path
         Its folder is what the templates read; changes made in memory only are not seen.
-    template : {"unit", "board", "all"}
-        One report per unit, one for the organisation as a whole, or both.
+    template : {"unit", "board", "evidence", "all"}
+        One report per unit, one for the organisation as a whole, one on the evidence for its arrows, or all.
     units : "all" or list of unit ids
         ``"all"`` is every unit of the second level (of the first where there is one level only).
     period : str, optional
@@ -161,7 +162,7 @@ def run_template(
     Parameters
     ----------
     template : path or name
-        ``"unit"``, ``"board"``, or the path of a notebook with a cell tagged ``parameters``.
+        ``"unit"``, ``"board"``, ``"evidence"``, or the path of a notebook with a cell tagged ``parameters``.
     notebook : path
         Where the executed notebook goes; the page has the ending ``.html``.
     **parameters
@@ -262,13 +263,14 @@ def _span_within(history: History, span: Span) -> Span:
 
 
 def _jobs(cascade: Cascade, template: Template, units: list[str], span: Span, target: Path) -> list[Job]:
-    if template not in ("unit", "board", "all"):
-        known = ["unit", "board", "all"]
+    known = ["unit", *OF_THE_WHOLE, "all"]
+    if template not in known:
         raise one_problem("template", f"unknown template '{template}'; {did_you_mean(template, known)}")
     shared = (("cascade", _seen_from(target, cascade.folder)), ("period", str(span)))
     jobs = []
-    if template in ("board", "all"):
-        jobs.append(Job("board", "", cascade.name, shared, target / "board.ipynb", target))
+    for whole in OF_THE_WHOLE:
+        if template in (whole, "all"):
+            jobs.append(Job(whole, "", cascade.name, shared, target / f"{whole}.ipynb", target))
     if template in ("unit", "all"):
         files = _file_names(cascade)
         for unit in units:
@@ -433,7 +435,8 @@ def _write_index(cascade: Cascade, history: History, span: Span, table: pd.DataF
 def _index_line(scorecard: Scorecard, row: Mapping[Any, Any]) -> str:
     """Return one report's line: its page, how its unit stands, what went wrong."""
     unit = row["unit"] or scorecard.cascade.roots()[0].id
-    name = f"{row['name']}, as a whole" if row["template"] == "board" else row["name"]
+    what = OF_THE_WHOLE.get(row["template"])
+    name = f"{row['name']}, {what}" if what else row["name"]
     stands = standing_text(scorecard.of_unit(unit)).splitlines()[0]
     failed = f"<b class='failed'>failed: {html.escape(row['problem'])}</b>" if row["problem"] else ""
     page = html.escape(quote(Path(row["path"]).name), quote=True)

@@ -103,8 +103,15 @@ class LinkResult:
 
     @property
     def robustness_value(self) -> float:
-        """Return how strong an unseen confounder must be to explain the estimate away (Cinelli & Hazlett)."""
-        return robustness_value(self.fit.statistic, self.fit.df) if self.fit else float("nan")
+        """Return how strong an unseen confounder must be to explain the estimate away (Cinelli & Hazlett 2020).
+
+        The share, 0–1, of what is left of both cause and effect that it would have to explain. It follows from
+        their partial correlation, whatever the standard error.
+        """
+        if self.fit is None:
+            return float("nan")
+        share = float(np.corrcoef(self.partialled.to_numpy().T)[0, 1]) ** 2
+        return robustness_value((share / (1 - share) * self.fit.n_obs) ** 0.5, self.fit.n_obs)
 
     @cached_property
     def statsmodels(self) -> object:
