@@ -17,6 +17,7 @@ _HOME = {
     "kpi_frame": "kpilab.scorecard.panels",
     "fit_links": "kpilab.evidence.links",
     "find_missing_links": "kpilab.evidence.missing",
+    "screen_pairs": "kpilab.evidence.explore",
     "strategy_map": "kpilab.delivery.maps",
     "forest": "kpilab.delivery.pages",
     "link_page": "kpilab.delivery.pages",
