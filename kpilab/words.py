@@ -11,7 +11,7 @@ ActionKind = Literal["initiative", "measurement", "structural", "shock"]
 TargetStatus = Literal["official", "illustrative"]
 AcrossUnits = Literal["sum", "same"]
 OverTime = Literal["sum", "mean", "last"]
-KpiKind = Literal["ratio", "sum", "mean", "last", "formula"]
+KpiKind = Literal["ratio", "sum", "mean", "last", "min", "max", "formula"]
 
 Severity = Literal["error", "warning", "note"]
 Status = Literal["met", "near", "missed", "no target", "incomplete", "no data"]

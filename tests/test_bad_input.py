@@ -91,7 +91,7 @@ IN_THE_CASCADE = {
     ),
     "two definitions": (
         ("last: stock", "last: stock, sum: stock"),
-        "cascade.yaml:27: kpis: 'stock': a KPI is defined by exactly one of ratio, sum, mean, last, formula; "
+        "cascade.yaml:27: kpis: 'stock': a KPI is defined by exactly one of ratio, sum, mean, last, min, max, formula; "
         "found sum and last",
     ),
     "a formula that is code": (

@@ -4,7 +4,6 @@ Every noun is built from one entry of `cascade.yaml` (or one row of its tables) 
 others; `Cascade` holds them together and answers who stands where in the unit tree.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,147 +11,34 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
+from kpilab.model.parts import (
+    Change,
+    Id,
+    Mean,
+    Measure,
+    MinEffect,
+    Noun,
+    PeriodText,
+    Ratio,
+    Share,
+    Weight,
+    as_tuple,
+)
 from kpilab.model.periods import parse_period
 from kpilab.words import (
     KPI_KINDS,
     PERIODS_PER_YEAR,
-    AcrossUnits,
     ActionKind,
     Better,
     Frequency,
     KpiKind,
-    OverTime,
     Sign,
     TargetStatus,
     Timing,
     Transform,
 )
-
-_ID = re.compile(r"\w[\w.:-]*")
-
-
-def _checked_id(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not text; write it in quotes")
-    if not _ID.fullmatch(value):
-        raise ValueError(f"{value!r} is no id; use letters, digits, '_', '-', '.' and ':' only")
-    return value
-
-
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _period_as_text(value: object) -> object:
-    return None if value is None else str(value)
-
-
-Id = Annotated[str, BeforeValidator(_checked_id)]
-PeriodText = Annotated[str, BeforeValidator(_period_as_text)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Noun(BaseModel):
-    """A frozen entry of the cascade; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Change(Noun):
-    """A change as people write it: an absolute number, or a relative one with ``%``.
-
-    Parameters
-    ----------
-    amount : float
-        In units of the KPI, or a share of its value when `relative`.
-    relative : bool
-    """
-
-    amount: float
-    relative: bool = False
-
-    @classmethod
-    def parse(cls, value: object) -> "Change":
-        """Read ``-0.03`` or ``"-10%"``.
-
-        Examples
-        --------
-        >>> Change.parse("-10%")
-        Change(amount=-0.1, relative=True)
-        """
-        text = str(value).strip()
-        relative = text.endswith("%")
-        try:
-            amount = float(text.removesuffix("%"))
-        except ValueError as error:
-            raise ValueError(
-                f"{value!r} is no change; write a number, or a percentage like '-10%'"
-            ) from error
-        return cls(amount=amount / 100 if relative else amount, relative=relative)
-
-    def __str__(self) -> str:
-        return f"{100 * self.amount:+g}%" if self.relative else f"{self.amount:+g}"
-
-
-class MinEffect(Noun):
-    """The smallest effect of a link that would matter.
-
-    Parameters
-    ----------
-    size : float
-        Greater than 0; in units of the effect per unit of the cause, or per standard deviation of the
-        cause within units (in standard deviations of the effect) when `in_sd`.
-    in_sd : bool
-    """
-
-    size: Annotated[float, Field(gt=0)]
-    in_sd: bool = False
-
-    @classmethod
-    def parse(cls, value: object) -> "MinEffect":
-        """Read ``0.1`` or ``"0.2 sd"``."""
-        text = str(value).strip()
-        in_sd = text.endswith("sd")
-        try:
-            return cls(size=float(text.removesuffix("sd")), in_sd=in_sd)
-        except ValueError as error:
-            raise ValueError(
-                f"{value!r} is no effect size; write a number above 0, or one like '0.2 sd'"
-            ) from error
-
-    def __str__(self) -> str:
-        return f"{self.size:g} sd" if self.in_sd else f"{self.size:g}"
-
-
-class Ratio(Noun):
-    """A quotient of two measures: the ratio of sums, over units and over time."""
-
-    of: str
-    per: str
-
-
-class Mean(Noun):
-    """A mean of a measure, weighted by another measure."""
-
-    of: str
-    weight: str | None = None
-
-
-class Measure(Noun):
-    """How a measure adds up over units and over time."""
-
-    across: AcrossUnits = "sum"
-    over_time: OverTime = "sum"
 
 
 class Objective(Noun):
@@ -165,7 +51,7 @@ class Objective(Noun):
     level: str | None = None
     supports: Id | None = None
     priority: int | None = None
-    weight: Share | None = None
+    weight: Weight | None = None
     owner: Id | None = None
 
 
@@ -176,7 +62,7 @@ class Factor(Noun):
     name: str
     objective: Id
     why: str = ""
-    weight: Share | None = None
+    weight: Weight | None = None
 
 
 class Procedure(Noun):
@@ -218,7 +104,8 @@ class Unit(Noun):
 class Kpi(Noun):
     """A key performance indicator: how it is computed, which way is better, who owns it where.
 
-    Exactly one of `ratio`, `sum`, `mean`, `last`, `formula` says how it is computed from measures.
+    Exactly one of `ratio`, `sum`, `mean`, `last`, `min`, `max`, `formula` says how it is computed from
+    measures.
     """
 
     id: Id
@@ -231,13 +118,15 @@ class Kpi(Noun):
     sum: str | None = None
     mean: Mean | None = None
     last: str | None = None
+    min: str | None = None
+    max: str | None = None
     formula: str | None = None
     better: Better | None = None
     near: float | None = None
     tolerance: Share = 0.05
     unit_of_measure: str = ""
-    levels: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
-    weight: Share | None = None
+    levels: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    weight: Weight | None = None
     transform: Transform | None = None
     every: Frequency | None = None
     timing: Timing | None = None
@@ -276,7 +165,8 @@ class Kpi(Noun):
             return f"mean of {self.mean.of}{weighted}"
         if self.formula:
             return f"= {self.formula}"
-        return f"sum of {self.sum}" if self.sum else f"last {self.last}"
+        words = {"sum": "sum of", "last": "last", "min": "smallest", "max": "largest"}
+        return f"{words[self.kind]} {getattr(self, self.kind)}"
 
 
 class Link(Noun):
@@ -289,7 +179,7 @@ class Link(Noun):
     at: str | None = None
     because: str = ""
     min_effect: MinEffect | None = None
-    excluded: Annotated[tuple[Id, ...], BeforeValidator(_as_tuple)] = Field(default=(), alias="except")
+    excluded: Annotated[tuple[Id, ...], BeforeValidator(as_tuple)] = Field(default=(), alias="except")
     lags: Annotated[int, Field(ge=1)] | None = None
 
     @field_validator("lag", mode="before")
@@ -322,7 +212,7 @@ class Action(Noun):
     id: Id
     name: str
     kind: ActionKind = "initiative"
-    units: Annotated[tuple[Id, ...], BeforeValidator(_as_tuple)] = ()
+    units: Annotated[tuple[Id, ...], BeforeValidator(as_tuple)] = ()
     start: PeriodText
     end: PeriodText | None = None
     cost: Annotated[float, Field(ge=0)] | None = None
@@ -343,13 +233,19 @@ class Action(Noun):
 
 
 class Target(Noun):
-    """A target and the periods in which it is in force; no unit means every unit that has the KPI."""
+    """A target and the periods in which it is in force; no unit means every unit that has the KPI.
+
+    `baseline` is where the way to the target began: progress is measured from it. `red_flag` is the value
+    from which on the KPI is called missed; without it the KPI's `tolerance` says how far it may be off.
+    """
 
     kpi: Id
     unit: Id | None = None
     start: PeriodText | None = Field(default=None, alias="from")
     end: PeriodText | None = Field(default=None, alias="to")
     target: float = Field(allow_inf_nan=False)
+    baseline: float | None = Field(default=None, allow_inf_nan=False)
+    red_flag: float | None = Field(default=None, allow_inf_nan=False)
     status: TargetStatus = "official"
     process: Id | None = None
     source: str = ""
@@ -363,7 +259,7 @@ class Target(Noun):
 class Source(Noun):
     """Where a table comes from: a path (or several, or a pattern) or a database."""
 
-    path: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
+    path: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
     url: str | None = None
     query: str | None = None
 
@@ -397,6 +293,8 @@ class Cascade(Noun):
     frequency : {"day", "week", "month", "quarter", "year"}
     levels : tuple of str
         Top down.
+    year_start : int
+        The month, 1–12, in which the (financial) year begins: for sums of the year to date.
     objectives, factors, processes, owners, units, kpis, links, actions, targets : tuple
     """
 
@@ -404,6 +302,7 @@ class Cascade(Noun):
     frequency: Frequency
     levels: Annotated[tuple[str, ...], Field(min_length=1)]
     history: Source
+    year_start: Annotated[int, Field(ge=1, le=12)] = 1
     perspectives: tuple[str, ...] = ()
     objectives: tuple[Objective, ...] = ()
     factors: tuple[Factor, ...] = ()
@@ -464,6 +363,13 @@ class Cascade(Noun):
     def period(self, value: object) -> pd.Period:
         """Read a period of this cascade's frequency."""
         return parse_period(value, self.frequency)
+
+    def weight_of(self, entry: Objective | Factor | Kpi, period: pd.Period | None) -> float | None:
+        """Return the weight of an entry in a period; None where it has none, or none yet."""
+        if not isinstance(entry.weight, tuple):
+            return entry.weight
+        begun = [dated for dated in entry.weight if period and self.period(dated.start) <= period]
+        return max(begun, key=lambda dated: self.period(dated.start)).weight if begun else None
 
     def levels_of(self, kpi: Kpi) -> tuple[str, ...]:
         """Return the levels at which a KPI exists, top down."""

@@ -142,15 +142,31 @@ def _weights(cascade: Cascade) -> Iterator[Finding]:
             ("kpis", f"the KPIs of factor '{kpi.factor}' from level '{cascade.levels_of(kpi)[0]}' down")
         ].append(kpi)
     for (noun, label), entries in groups.items():
-        weights = [entry.weight for entry in entries if entry.weight is not None]
         where = cascade.where(noun, entries[0].id, "weight")
-        if weights and len(weights) < len(entries):
-            missing = listed([entry.id for entry in entries if entry.weight is None])
-            remedy = "give each a weight, or none"
-            yield Finding("error", "weights_incomplete", where, f"{label}: no weight for {missing}", remedy)
-        elif weights and abs(sum(weights) - 1) > WEIGHT_SLACK:
-            what = f"{label}: weights sum to {sum(weights):g}"
-            yield Finding("error", "weights_do_not_sum", where, what, "make them sum to 1")
+        for start in _weight_dates(entries):
+            since = f" from {start} on" if start else ""
+            yield from _weights_of(cascade, entries, f"{label}{since}", start, where)
+
+
+def _weight_dates(entries: list[Any]) -> list[str | None]:
+    """Return the periods from which some weight counts; None when none is dated."""
+    dated = [entry.weight for entry in entries if isinstance(entry.weight, tuple)]
+    return sorted({weight.start for weights in dated for weight in weights}) or [None]
+
+
+def _weights_of(
+    cascade: Cascade, entries: list[Any], label: str, start: str | None, where: str
+) -> Iterator[Finding]:
+    period = cascade.period(start) if start else None
+    found = {entry.id: cascade.weight_of(entry, period) for entry in entries}
+    weights = [weight for weight in found.values() if weight is not None]
+    if weights and len(weights) < len(entries):
+        missing = listed([name for name, weight in found.items() if weight is None])
+        remedy = "give each a weight, or none"
+        yield Finding("error", "weights_incomplete", where, f"{label}: no weight for {missing}", remedy)
+    elif weights and abs(sum(weights) - 1) > WEIGHT_SLACK:
+        what = f"{label}: weights sum to {sum(weights):g}"
+        yield Finding("error", "weights_do_not_sum", where, what, "make them sum to 1; 0 takes one out")
 
 
 def _empty_levels(cascade: Cascade) -> Iterator[Finding]:

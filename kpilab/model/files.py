@@ -18,7 +18,6 @@ from kpilab.model.cascade import (
     Factor,
     Kpi,
     Link,
-    Noun,
     Objective,
     Origin,
     Owner,
@@ -26,6 +25,7 @@ from kpilab.model.cascade import (
     Target,
     Unit,
 )
+from kpilab.model.parts import FORMS, Noun
 from kpilab.model.references import reference_problems
 from kpilab.model.tables import read_csv_table, read_text
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
@@ -252,7 +252,7 @@ def _entry(
 
 def _told(fault: Any, model: type[BaseModel], line: str, keys: dict, label: str) -> Problem:
     """Turn one of pydantic's errors into our sentence."""
-    path = [str(part) for part in fault["loc"]]
+    path = [str(part) for part in fault["loc"] if part not in FORMS]
     where = keys.get(path[0], line) if path else line
     key = ".".join(path)
     value = fault.get("input")

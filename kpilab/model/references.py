@@ -175,6 +175,13 @@ def _periods(cascade: Cascade) -> Iterator[Problem]:
     dated += [("actions", i, "end", action.end) for i, action in enumerate(cascade.actions)]
     dated += [("targets", i, "from", target.start) for i, target in enumerate(cascade.targets)]
     dated += [("targets", i, "to", target.end) for i, target in enumerate(cascade.targets)]
+    dated += [
+        (noun, i, "weight", weight.start)
+        for noun in ("objectives", "factors", "kpis")
+        for i, entry in enumerate(getattr(cascade, noun))
+        if isinstance(entry.weight, tuple)
+        for weight in entry.weight
+    ]
     dated += [("breaks", i, "", period) for i, period in enumerate(cascade.breaks)]
     wrong: set[tuple[str, int]] = set()
     for noun, position, key, period in dated:

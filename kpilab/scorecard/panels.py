@@ -2,18 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi, Measure
+from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.formula import evaluate_formula, formula_names
 from kpilab.model.history import History
+from kpilab.model.parts import Measure
 from kpilab.model.periods import PANDAS_CODE, Span
 from kpilab.words import Frequency
 
 _FLOW = Measure()
 _STOCK = Measure(over_time="last")
+_Extreme = Literal["min", "max"]
+_EXTREMES: dict[_Extreme, np.ufunc] = {"min": np.fmin, "max": np.fmax}
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class _Sums:
     """Parts of a KPI, each of shape (T, U), added up over units."""
 
     parts: dict[str, np.ndarray]
-    rules: dict[str, Measure]
+    rules: dict[str, "Measure | _Extreme"]
     n_expected: np.ndarray
     n_missing: np.ndarray
 
@@ -117,7 +121,7 @@ def part_names(kpi: Kpi) -> tuple[str, ...]:
         return (kpi.mean.of, kpi.mean.weight) if kpi.mean.weight else (kpi.mean.of,)
     if kpi.formula:
         return formula_names(kpi.formula)
-    return (kpi.sum or kpi.last or "",)
+    return (str(getattr(kpi, kpi.kind)),)
 
 
 def _formula_kpi(cascade: Cascade, kpi: Kpi, name: str) -> Kpi | None:
@@ -137,10 +141,12 @@ def _panel(cascade: Cascade, history: History, kpi: Kpi, span: Span | None) -> K
 
 def _own_parts(
     cascade: Cascade, history: History, kpi: Kpi
-) -> tuple[dict[str, np.ndarray], dict[str, Measure]]:
+) -> tuple[dict[str, np.ndarray], dict[str, Measure | _Extreme]]:
     names = part_names(kpi)
     raw = {name: _measure(history, name) for name in names}
     rules = {name: cascade.measures.get(name, _FLOW) for name in names}
+    if kpi.kind in ("min", "max"):
+        return {"of": raw[names[0]]}, {"of": kpi.kind}
     if kpi.mean:
         weight = raw[kpi.mean.weight] if kpi.mean.weight else np.ones_like(raw[kpi.mean.of])
         return {
@@ -162,7 +168,11 @@ def _measure(history: History, name: str) -> np.ndarray:
 
 
 def _over_units(
-    cascade: Cascade, history: History, kpi: Kpi, own: dict[str, np.ndarray], rules: dict[str, Measure]
+    cascade: Cascade,
+    history: History,
+    kpi: Kpi,
+    own: dict[str, np.ndarray],
+    rules: dict[str, Measure | _Extreme],
 ) -> _Sums:
     known = ~np.isnan(np.stack(list(own.values()))).any(axis=0)
     reports = known.any(axis=0)
@@ -190,8 +200,10 @@ def _parents_bottom_up(cascade: Cascade) -> list[tuple[str, list[str]]]:
     return [(unit.id, children) for unit, children in sorted(parents, key=lambda p: -rank[p[0].level])]
 
 
-def _added(values: np.ndarray, rule: Measure) -> np.ndarray:
+def _added(values: np.ndarray, rule: Measure | _Extreme) -> np.ndarray:
     """Add children's values, shape (T, C) to (T,); missing only where every child is."""
+    if not isinstance(rule, Measure):
+        return _EXTREMES[rule].reduce(values, axis=1)
     some = ~np.isnan(values).all(axis=1)
     if rule.across == "same":
         filled = np.where(np.isnan(values), -np.inf, values).max(axis=1, initial=-np.inf)
@@ -229,12 +241,14 @@ def _over_time(history: History, sums: _Sums, span: Span) -> _Sums:
     return _Sums(parts, sums.rules, n_expected, n_missing)
 
 
-def _collapsed(values: np.ndarray, rule: Measure) -> np.ndarray:
+def _collapsed(values: np.ndarray, rule: Measure | _Extreme) -> np.ndarray:
     """Collapse (T, U) to (1, U) by a measure's rule over time."""
     known = ~np.isnan(values)
     some = known.any(axis=0) if len(values) else np.zeros(values.shape[1], dtype=bool)
     if not some.any():
         return np.full((1, values.shape[1]), np.nan)
+    if not isinstance(rule, Measure):
+        return _EXTREMES[rule].reduce(values, axis=0, keepdims=True)
     if rule.over_time == "last":
         last = len(values) - 1 - known[::-1].argmax(axis=0)
         return np.where(some, values[last, np.arange(values.shape[1])], np.nan)[None, :]
