@@ -1,4 +1,4 @@
-"""Controls for a notebook: choose, and see. The only ipywidgets import.
+"""Choose, and see: a scorecard by level and period, a link by name.
 
 Everything a widget does, a cell can do: each calls a public verb and shows its result.
 """

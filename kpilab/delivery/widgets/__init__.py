@@ -1,0 +1,1 @@
+"""Controls for a notebook: the only room that imports ipywidgets and anywidget."""
