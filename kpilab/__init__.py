@@ -13,6 +13,7 @@ _HOME = {
     "write_cascade": "kpilab.model.saving",
     "read_history": "kpilab.model.history",
     "check": "kpilab.checkup",
+    "trace": "kpilab.model.tracing",
     "roll_up": "kpilab.scorecard.rollup",
     "kpi_frame": "kpilab.scorecard.panels",
     "fit_links": "kpilab.evidence.links",
