@@ -19,7 +19,8 @@ def objective_rows(cascade: Cascade, bonus: Mapping[str, float] | None = None) -
     """Return one row per objective, in the order of `OBJECTIVE_COLUMNS`.
 
     Shares are of the objectives of the same level, 0–1, and NaN where nothing is stated: no weight, no cost,
-    no bonus. Of dated weights the last counts. Budget and bonus of an objective include those of the objectives that support it.
+    no bonus. Of dated weights the last counts. Budget and bonus of an objective include those of the objectives
+    that support it.
     """
     _check_bonus(cascade, bonus)
     budget = _with_supporters(cascade, budget_by_objective(cascade))
