@@ -90,12 +90,27 @@ def score(
     period: Period = None,
     level: Annotated[str | None, typer.Option(help="Only the units of this level.")] = None,
     unit: Annotated[str | None, typer.Option(help="Only this unit.")] = None,
+    by: Annotated[
+        str, typer.Option(help="kpi, or the average by factor, objective, process or unit.")
+    ] = "kpi",
     as_json: AsJson = False,
 ) -> None:
     """Compute every KPI of every unit against the target in force."""
     card = kl.roll_up(*_read(folder), period=period)
     card = card.at(level) if level is not None else card
-    _print(card.of_unit(unit) if unit is not None else card, as_json)
+    card = card.of_unit(unit) if unit is not None else card
+    _print(card if by == "kpi" else kl.score_goals(card, by=by), as_json)
+
+
+@app.command()
+def trend(
+    folder: Folder,
+    kpi: Annotated[str, typer.Option(help="Id of the KPI.")],
+    unit: Annotated[str | None, typer.Option(help="Default: the highest unit that has it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where a KPI is heading once its season is taken out, with an interval."""
+    _print(kl.kpi_trend(*_read(folder), kpi=kpi, unit=unit), as_json)
 
 
 @app.command()

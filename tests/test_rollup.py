@@ -5,7 +5,9 @@ import pytest
 
 import kpilab as kl
 from kpilab.model.cascade import Kpi
-from kpilab.scorecard.rollup import attainment, last_complete_period, target_in_force
+from kpilab.scorecard.attainment import attainment
+from kpilab.scorecard.in_force import target_in_force
+from kpilab.scorecard.rollup import last_complete_period
 from tests.small import ROWS, SHOP, cell, shops
 
 FIRST = ["kpi", "unit", "level", "period", "actual", "target", "attainment", "status"]
@@ -116,3 +118,116 @@ def test_text_and_html_are_the_same_every_time(tmp_path):
     one, two = (kl.roll_up(cascade, history, period="2023-01") for _ in range(2))
     assert one._repr_html_() == two._repr_html_()
     assert "Company: Revenue, 400, target 400 (met)" in one.text
+
+
+THREE = """\
+cascade: Three sellers
+frequency: month
+levels: [company, team, person]
+history: {path: history.csv}
+year_start: 4
+units:
+  - {unit: all, name: Company, level: company}
+  - {unit: team, name: Team, level: team, parent: all}
+  - {unit: x, name: X, level: person, parent: team}
+  - {unit: y, name: Y, level: person, parent: team}
+  - {unit: z, name: Z, level: person, parent: team}
+kpis:
+  - {id: sales, name: Sales, sum: sales, better: higher}
+  - {id: rate, name: Rate, ratio: {of: won, per: tried}, better: higher}
+  - {id: slowest, name: Slowest, max: days, better: lower}
+  - {id: quickest, name: Quickest, min: days, better: lower}
+  - {id: far, name: Far, sum: sales, better: higher, levels: [company, person]}
+targets:
+  - {kpi: rate, from: 2023-01, to: 2023-12, target: 0.8, baseline: 0}
+  - {kpi: rate, from: 2024-01, target: 0.1, baseline: 0}
+"""
+THREE_ROWS = """\
+period,unit,sales,won,tried,days
+2023-03,x,50000,1,10,3
+2023-03,y,10000,1,10,9
+2023-03,z,500,1,10,5
+2023-12,x,50000,9,10,3
+2023-12,y,10000,1,10,2
+2023-12,z,500,1,10,5
+2024-03,x,100000,1,10,3
+2024-03,y,20000,0,10,1
+2024-03,z,1000,1,10,5
+"""
+
+
+def test_contributions_to_a_sum_of_121_thousand(tmp_path):
+    """100k, 20k and 1k are 82.6 %, 16.5 % and 0.8 % of their parent; a level without the KPI is passed over."""
+    table = kl.roll_up(*shops(tmp_path, THREE, THREE_ROWS), period="2024-03").tidy()
+    for kpi in ("sales", "far"):
+        shares = [round(100 * cell(table, kpi, unit, "share_of_parent"), 1) for unit in "xyz"]
+        assert shares == [82.6, 16.5, 0.8]
+    assert np.isnan(cell(table, "sales", "all", "share_of_parent"))
+    assert cell(table, "sales", "team", "share_of_parent") == 1
+
+
+def test_minimum_and_maximum_over_units_and_time(tmp_path):
+    table = kl.roll_up(*shops(tmp_path, THREE, THREE_ROWS), period="2023-03..2024-03").tidy()
+    assert cell(table, "slowest", "all") == 9
+    assert cell(table, "slowest", "y") == 9
+    assert cell(table, "quickest", "team") == 1
+
+
+def test_year_to_date_starts_in_april_and_rolling_year_twelve_months_back(tmp_path):
+    table = kl.roll_up(*shops(tmp_path, THREE, THREE_ROWS), period="2024-03").tidy()
+    assert cell(table, "sales", "all", "year_to_date") == 60_500 + 121_000
+    assert cell(table, "sales", "all", "rolling_year") == 60_500 + 121_000
+    assert cell(table, "rate", "all", "rolling_year") == pytest.approx((11 + 2) / 60)
+    before = kl.roll_up(*shops(tmp_path / "b", THREE, THREE_ROWS), period="2023-12").tidy()
+    assert cell(before, "sales", "all", "rolling_year") == 60_500 + 60_500
+
+
+def test_worst_child_is_named_beside_the_average(tmp_path):
+    card = kl.roll_up(*shops(tmp_path, THREE, THREE_ROWS), period="2023-12")
+    table = card.tidy()
+    assert cell(table, "rate", "team", "worst_child") == "y"  # y and z are equal: the first is named
+    assert cell(table, "rate", "team", "worst_status") == "missed"
+    assert cell(table, "slowest", "team", "worst_child") == "z"
+    assert cell(table, "sales", "team", "worst_child") == ""  # a small seller is not a bad one
+    assert cell(table, "rate", "x", "worst_child") == ""
+
+
+def test_met_above_and_missed_below_is_said(tmp_path):
+    rows = THREE_ROWS.replace("2024-03,x,100000,1", "2024-03,x,100000,9")
+    card = kl.roll_up(*shops(tmp_path, THREE, rows), period="2024-03")
+    assert "Met above, missed below: Team under Company (Rate) and Y under Team (Rate)" in card.text or (
+        "Met above, missed below: Y under Team (Rate)" in card.text
+    )
+
+
+def test_attainment_that_rose_because_the_target_fell(tmp_path):
+    """0.1 of 0.8 is 12.5 %; 2 of 30 is two thirds of 0.1, though fewer were won: the target did it."""
+    card = kl.roll_up(*shops(tmp_path, THREE, THREE_ROWS), period="2024-03")
+    row = card.target_changes().set_index("unit").loc["all"]
+    assert (row["previous_target"], row["target"], row["target_change"]) == (0.8, 0.1, "eased")
+    assert row["previous_attainment"] == pytest.approx(0.125)
+    assert row["attainment"] == pytest.approx(2 / 3)
+    assert row["attainment_old_target"] == pytest.approx(2 / 30 / 0.8)
+    assert "rose from 12.5 % to 66.7 %, because of the target; performance fell" in row["said"]
+    assert row["said"] in card.text
+
+
+def test_target_history_says_which_targets_were_eased(tmp_path, example_cascade):
+    cascade, _ = shops(tmp_path, THREE, THREE_ROWS)
+    assert kl.target_history(cascade, kpi="rate")["change"].to_list() == ["", "eased"]
+    seen = kl.target_history(example_cascade, kpi="seen_within_4h")
+    assert seen["target"].to_list() == [0.98, 0.95]
+    assert seen["change"].to_list() == ["", "eased"]
+
+
+def test_progress_from_the_baseline_stands_apart_from_attainment(tmp_path):
+    text = THREE.replace("target: 0.1, baseline: 0", "target: 0.1, baseline: 0.05")
+    table = kl.roll_up(*shops(tmp_path, text, THREE_ROWS), period="2024-03").tidy()
+    assert cell(table, "rate", "all", "progress") == pytest.approx((2 / 30 - 0.05) / 0.05)
+    assert cell(table, "rate", "all", "attainment") == pytest.approx(2 / 3)
+
+
+def test_red_flag_on_the_wrong_side_is_an_error(tmp_path):
+    text = THREE.replace("target: 0.1, baseline: 0", "target: 0.1, baseline: 0.1, red_flag: 0.2")
+    rules = kl.check(*shops(tmp_path, text, THREE_ROWS)).tidy()["rule"].to_list()
+    assert {"red_flag_beyond_target", "baseline_is_target"} <= set(rules)

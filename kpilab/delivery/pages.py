@@ -24,8 +24,9 @@ from kpilab.evidence.links import LinkResult, LinkResults
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.checks import CheckReport
 from kpilab.model.history import History
+from kpilab.scorecard.in_force import target_in_force
 from kpilab.scorecard.panels import kpi_panel
-from kpilab.scorecard.rollup import Scorecard, target_in_force
+from kpilab.scorecard.rollup import Scorecard
 from kpilab.show import Result, count_of, heading_html, listed, number, paragraphs_html, quantity, table_html
 
 _SMALL = "color:#666;font-size:12px"

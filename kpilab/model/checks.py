@@ -205,6 +205,7 @@ def _targets(cascade: Cascade) -> Iterator[Finding]:
         if target.unit is None and kpi.kind in ("sum", "last") and len(cascade.units_of(kpi)) > 1:
             what = f"one target of {target.target:g} for every unit, but '{kpi.id}' adds up over units"
             yield Finding("warning", "target_for_all_of_a_sum", where, what, "give each unit its own target")
+        yield from _marks(kpi, target, where)
     for (kpi_id, unit), targets in groups.items():
         targets = sorted(targets, key=lambda target: target.start or "")
         for earlier, later in zip(targets, targets[1:], strict=False):
@@ -219,6 +220,21 @@ def _targets(cascade: Cascade) -> Iterator[Finding]:
                 yield Finding(
                     "error", "targets_overlap", where, what, "end the earlier one before the later one begins"
                 )
+
+
+def _marks(kpi: Kpi, target: Target, where: str) -> Iterator[Finding]:
+    """Find a red flag or a baseline from which no way leads to the target."""
+    wrong_side = {
+        "lower": target.red_flag is not None and target.red_flag <= target.target,
+        "higher": target.red_flag is not None and target.red_flag >= target.target,
+    }
+    if wrong_side.get(kpi.better or "higher", target.red_flag == target.target):
+        side = "above" if kpi.better == "lower" else "below"
+        what = f"red flag {target.red_flag:g} of '{kpi.id}' is not {side} its target {target.target:g}"
+        yield Finding("error", "red_flag_beyond_target", where, what, f"set it {side} the target")
+    if target.baseline is not None and target.baseline == target.target:
+        what = f"baseline and target of '{kpi.id}' are both {target.target:g}: progress has no meaning"
+        yield Finding("warning", "baseline_is_target", where, what, "set the baseline to where the way began")
 
 
 def _link_gaps(cascade: Cascade) -> Iterator[Finding]:

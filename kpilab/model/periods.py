@@ -162,3 +162,26 @@ def _looks_like(text: str, shape: Frequency | None) -> str:
 
 def _rank(frequency: Frequency) -> int:
     return list(PANDAS_CODE).index(frequency)
+
+
+def year_to_date(period: pd.Period, year_start: int = 1) -> Span:
+    """Return the span from the first period of the year to a period.
+
+    Parameters
+    ----------
+    period : Period
+    year_start : int
+        The month, 1–12, in which the year begins; a period belongs to the year in which it begins.
+
+    Examples
+    --------
+    >>> str(year_to_date(pd.Period("2023-02", "M"), year_start=4))
+    '2022-04..2023-02'
+    """
+    begun = period.start_time
+    year = begun.year if begun.month >= year_start else begun.year - 1
+    first = pd.Timestamp(year, year_start, 1)
+    start = pd.Period(first, period.freqstr)
+    if start.start_time < first and start < period:
+        start += 1
+    return Span(min(start, period), period)

@@ -214,6 +214,8 @@ def _formulas(cascade: Cascade) -> Iterator[Problem]:
             continue
         try:
             names[kpi.id] = formula_names(kpi.formula)
+            if not names[kpi.id]:
+                raise ValueError(f"'{kpi.formula}' names no measure and no KPI; a formula computes with some")
         except ValueError as error:
             yield Problem(cascade.where("kpis", f"#{position}", "formula"), f"kpi '{kpi.id}': {error}")
     for kpi in cascade.kpis:

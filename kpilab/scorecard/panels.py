@@ -1,6 +1,6 @@
 """KPIs as panels, period × unit: measures added up over the unit tree, then divided, never the other way round."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,12 +63,17 @@ def kpi_panel(cascade: Cascade, history: History, kpi: Kpi) -> KpiPanel:
     A unit that reports a KPI's measures itself is taken at its word; any other gets the sum of its children.
     A child counts in a ratio only in periods in which both its numerator and its denominator are known.
     """
-    return _restricted(cascade, kpi, _panel(cascade, history, kpi, None))
+    return _panels(cascade, history, kpi, [None])[0]
+
+
+def kpi_spans(cascade: Cascade, history: History, kpi: Kpi, spans: Sequence[Span]) -> list[KpiPanel]:
+    """Compute a KPI over several spans of periods, each of shape (1, U), adding up over units only once."""
+    return _panels(cascade, history, kpi, [_whole_span(cascade, kpi, span) for span in spans])
 
 
 def kpi_at(cascade: Cascade, history: History, kpi: Kpi, span: Span) -> KpiPanel:
     """Compute a KPI over a span of periods, shape (1, U): ratios of sums, never means of ratios."""
-    return _restricted(cascade, kpi, _panel(cascade, history, kpi, _whole_span(cascade, kpi, span)))
+    return kpi_spans(cascade, history, kpi, [span])[0]
 
 
 def kpi_coarse_panel(
@@ -83,8 +88,7 @@ def kpi_coarse_panel(
     periods = coarse.unique()
     code = PANDAS_CODE[cascade.frequency]
     spans = [Span(period.asfreq(code, "start"), period.asfreq(code, "end")) for period in periods]
-    panels = [_panel(cascade, history, kpi, span) for span in spans]
-    fine = _panel(cascade, history, kpi, None)
+    fine, *panels = _panels(cascade, history, kpi, [None, *spans])
     seldom = kpi.every is not None and kpi.every != cascade.frequency
     n_known = [(~np.isnan(fine.values[coarse == period])).sum(axis=0) for period in periods]
     whole = np.array(
@@ -94,7 +98,7 @@ def kpi_coarse_panel(
         name: np.vstack([getattr(panel, name) for panel in panels]) for name in KpiPanel.__dataclass_fields__
     }
     fields["values"] = np.where(whole, fields["values"], np.nan)
-    return periods, _restricted(cascade, kpi, KpiPanel(**fields))
+    return periods, KpiPanel(**fields)
 
 
 def kpi_frame(cascade: Cascade, history: History, kpi_id: str) -> pd.DataFrame:
@@ -129,14 +133,20 @@ def _formula_kpi(cascade: Cascade, kpi: Kpi, name: str) -> Kpi | None:
     return cascade.named("kpis", name) if kpi.formula and name != kpi.id else None
 
 
-def _panel(cascade: Cascade, history: History, kpi: Kpi, span: Span | None) -> KpiPanel:
+def _panels(cascade: Cascade, history: History, kpi: Kpi, spans: Sequence[Span | None]) -> list[KpiPanel]:
+    """Compute a KPI over each span, or for every period where the span is None, at the units that have it."""
+    absent = _absent(cascade, kpi)
+    return [_restricted(panel, absent) for panel in _unrestricted(cascade, history, kpi, spans)]
+
+
+def _unrestricted(
+    cascade: Cascade, history: History, kpi: Kpi, spans: Sequence[Span | None]
+) -> list[KpiPanel]:
     if kpi.formula:
-        return _formula_panel(cascade, history, kpi, span)
+        return _formula_panels(cascade, history, kpi, spans)
     own, rules = _own_parts(cascade, history, kpi)
     sums = _over_units(cascade, history, kpi, own, rules)
-    if span is not None:
-        sums = _over_time(history, sums, span)
-    return _divided(kpi, sums)
+    return [_divided(sums if span is None else _over_time(history, sums, span)) for span in spans]
 
 
 def _own_parts(
@@ -258,7 +268,7 @@ def _collapsed(values: np.ndarray, rule: Measure | _Extreme) -> np.ndarray:
     return np.where(some, total, np.nan)[None, :]
 
 
-def _divided(kpi: Kpi, sums: _Sums) -> KpiPanel:
+def _divided(sums: _Sums) -> KpiPanel:
     numerator = sums.parts["of"]
     denominator = sums.parts.get("per", np.ones_like(numerator))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -266,16 +276,23 @@ def _divided(kpi: Kpi, sums: _Sums) -> KpiPanel:
     return KpiPanel(values, numerator, denominator, sums.n_expected, sums.n_missing)
 
 
-def _formula_panel(cascade: Cascade, history: History, kpi: Kpi, span: Span | None) -> KpiPanel:
-    parts: dict[str, KpiPanel] = {}
+def _formula_panels(
+    cascade: Cascade, history: History, kpi: Kpi, spans: Sequence[Span | None]
+) -> list[KpiPanel]:
+    parts: dict[str, list[KpiPanel]] = {}
     for name in part_names(kpi):
         inner = _formula_kpi(cascade, kpi, name)
         rule = cascade.measures.get(name, _FLOW)
         measure = Kpi.model_validate(
             {"id": name, "name": name, "last" if rule.over_time == "last" else "sum": name}
         )
-        parts[name] = _panel(cascade, history, inner or measure, span)
-    shape = (1 if span else len(history.periods), len(history.units))
+        parts[name] = _unrestricted(cascade, history, inner or measure, spans)
+    each = [{name: panels[position] for name, panels in parts.items()} for position in range(len(spans))]
+    return [_computed(kpi, panels) for panels in each]
+
+
+def _computed(kpi: Kpi, parts: dict[str, KpiPanel]) -> KpiPanel:
+    shape = np.shape(next(iter(parts.values())).values)
     values = evaluate_formula(kpi.formula or "", {name: panel.values for name, panel in parts.items()})
     values = np.broadcast_to(values, shape).copy()
     expected = _largest(panel.n_expected for panel in parts.values())
@@ -295,10 +312,13 @@ def _whole_span(cascade: Cascade, kpi: Kpi, span: Span) -> Span:
     return Span(span.start.asfreq(coarse).asfreq(code, "start"), span.end.asfreq(coarse).asfreq(code, "end"))
 
 
-def _restricted(cascade: Cascade, kpi: Kpi, panel: KpiPanel) -> KpiPanel:
-    """Leave out the units at whose level the KPI does not exist."""
+def _absent(cascade: Cascade, kpi: Kpi) -> np.ndarray:
+    """Tell which units stand at a level at which the KPI does not exist."""
     levels = set(cascade.levels_of(kpi))
-    absent = np.array([unit.level not in levels for unit in cascade.units])
+    return np.array([unit.level not in levels for unit in cascade.units], dtype=bool)
+
+
+def _restricted(panel: KpiPanel, absent: np.ndarray) -> KpiPanel:
     if not absent.any():
         return panel
     values = np.where(absent[None, :], np.nan, panel.values)

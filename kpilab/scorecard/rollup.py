@@ -1,37 +1,36 @@
 """Actual against target for every KPI and unit: the scorecard."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi, Target
+from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
-from kpilab.model.periods import Span, parse_span
+from kpilab.model.periods import Span, parse_span, year_to_date
 from kpilab.problems import did_you_mean, one_problem
-from kpilab.scorecard.panels import KpiPanel, kpi_at, kpi_panel
-from kpilab.show import Result, count_of, quantity
-from kpilab.words import STATUSES, Status, Trend
+from kpilab.scorecard.attainment import attainment, progress, red_flags, score, status, target_change, trend
+from kpilab.scorecard.family import Family, family_of, worst_children
+from kpilab.scorecard.in_force import TargetBook
+from kpilab.scorecard.panels import KpiPanel, kpi_panel, kpi_spans
+from kpilab.show import Result, count_of, listed, quantity
+from kpilab.words import STATUSES
 
-FLAT = 0.01
 COLUMNS = [
-    "kpi",
-    "unit",
-    "level",
-    "period",
-    "actual",
-    "target",
-    "attainment",
-    "status",
-    "target_status",
-    "previous",
-    "change",
-    "trend",
-    "n_expected",
-    "n_missing",
-    "coverage",
-]
+    "kpi", "unit", "level", "period", "actual", "target", "attainment", "status",
+    "target_status", "previous", "change", "trend", "n_expected", "n_missing", "coverage",
+    "baseline", "progress", "red_flag", "score", "share_of_parent", "worst_child", "worst_actual", "worst_status",
+    "previous_target", "target_change", "previous_attainment", "attainment_old_target",
+    "year_to_date", "rolling_year",
+]  # fmt: skip
+SHOWN = [
+    "kpi", "unit", "level", "actual", "target", "attainment", "status", "score", "previous", "trend",
+    "worst_child", "worst_status", "coverage",
+]  # fmt: skip
+_TEXTS = {"kpi", "unit", "level", "period", "status", "target_status", "trend", "worst_child", "worst_status",
+          "target_change"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +38,17 @@ class Scorecard(Result):
     """Actual against target, one row per KPI and unit.
 
     `tidy()` has the columns ``kpi, unit, level, period, actual, target, attainment, status`` (met, near,
-    missed, no target, incomplete, no data), then ``target_status, previous`` (the same span a year before),
-    ``change, trend`` and how many reporting units were expected and missing, with the coverage (0–1).
+    missed, no target, incomplete, no data), then
+
+    - ``target_status, previous`` (the same span a year before), ``change, trend``;
+    - ``n_expected, n_missing, coverage``: how many reports were due and are missing, and the share there;
+    - ``baseline, progress``: the part of the way from the baseline to the target, 1 = arrived;
+    - ``red_flag, score``: where the actual stands on a scale of 0–10 (red flag 3⅓, target 6⅔);
+    - ``share_of_parent``: for what adds up over units, the part of the unit above, 0–1;
+    - ``worst_child, worst_actual, worst_status``: the unit that an average may hide;
+    - ``previous_target, target_change`` (eased, tightened, moved), ``previous_attainment`` (a year ago,
+      against the target then), ``attainment_old_target`` (now, against the target then);
+    - ``year_to_date, rolling_year``: from the start of the year, and over twelve months, to the end of the span.
     """
 
     cascade: Cascade
@@ -58,9 +66,7 @@ class Scorecard(Result):
 
     def glance(self) -> pd.DataFrame:
         """Return one row: the period, and how many rows have each status."""
-        counts = {
-            status.replace(" ", "_"): [int((self.table["status"] == status).sum())] for status in STATUSES
-        }
+        counts = {word.replace(" ", "_"): [int((self.table["status"] == word).sum())] for word in STATUSES}
         whole = {
             "period": [str(self.span)],
             "n_kpis": [self.table["kpi"].nunique()],
@@ -68,15 +74,24 @@ class Scorecard(Result):
         }
         return pd.DataFrame({**whole, **counts, "n_missing": [int(self.table["n_missing"].sum())]})
 
+    def shown(self) -> pd.DataFrame:
+        """Return the columns that fit on a page."""
+        return self.table[SHOWN]
+
     @property
     def text(self) -> str:
-        """Return a sentence for each KPI at the top, and one on what is missing."""
-        lines = [self._sentence(row) for row in self._top_rows().itertuples(index=False)]
+        """Return a sentence per KPI at the top, what its average hides, and what is missing."""
+        top = self._top_rows()
+        lines = [self._sentence(row) for row in top.itertuples(index=False)]
+        lines += [self._target_sentence(row) for row in top.itertuples(index=False) if row.target_change]
+        hidden = self.table[(self.table["status"] == "met") & (self.table["worst_status"] == "missed")]
+        if len(hidden):
+            named = [self._hidden(row) for row in hidden.itertuples(index=False)]
+            lines.append(f"Met above, missed below: {listed(named)}.")
         incomplete = self.table[self.table["n_missing"] > 0]
         if len(incomplete):
-            lines.append(
-                f"Resting on incomplete reports: {count_of(len(incomplete), 'value')}; see the column n_missing."
-            )
+            counted = count_of(len(incomplete), "value")
+            lines.append(f"Resting on incomplete reports: {counted}; see the column n_missing.")
         return "\n".join(lines)
 
     def at(self, level: str) -> "Scorecard":
@@ -111,16 +126,34 @@ class Scorecard(Result):
         own = (self.table["unit"] == unit) & self.table["kpi"].isin(derived - {kpi})
         return self._where(own | (self.table["unit"].isin(below) & self.table["kpi"].isin(derived)))
 
+    def target_changes(self) -> pd.DataFrame:
+        """Return the rows whose target was eased, tightened or moved within a year, and what it did to attainment."""
+        columns = [
+            "kpi", "unit", "previous_target", "target", "target_change", "previous", "actual",
+            "previous_attainment", "attainment", "attainment_old_target",
+        ]  # fmt: skip
+        changed = self.table[self.table["target_change"] != ""]
+        said = [self._target_sentence(row) for row in changed.itertuples(index=False)]
+        return changed[columns].assign(said=said).reset_index(drop=True)
+
     def _where(self, rows: pd.Series) -> "Scorecard":
         return Scorecard(self.cascade, self.span, self.table[rows].reset_index(drop=True))
+
+    def _name(self, noun: str, entry_id: str) -> str:
+        entry = self.cascade.unit(entry_id) if noun == "unit" else self.cascade.kpi(entry_id)
+        return entry.name
+
+    def _hidden(self, row: Any) -> str:
+        child, above = self._name("unit", row.worst_child), self._name("unit", row.unit)
+        return f"{child} under {above} ({self._name('kpi', row.kpi)})"
 
     def _top_rows(self) -> pd.DataFrame:
         rank = self.table["level"].map({level: i for i, level in enumerate(self.cascade.levels)})
         return self.table[rank == self.table["kpi"].map(rank.groupby(self.table["kpi"]).min())]
 
     def _sentence(self, row: Any) -> str:
-        kpi, unit = self.cascade.kpi(row.kpi), self.cascade.unit(row.unit)
-        said = f"{unit.name}: {kpi.name}, {quantity(row.actual, kpi.unit_of_measure)}"
+        kpi = self.cascade.kpi(row.kpi)
+        said = f"{self._name('unit', row.unit)}: {kpi.name}, {quantity(row.actual, kpi.unit_of_measure)}"
         if not np.isnan(row.target):
             said += f", target {quantity(row.target, kpi.unit_of_measure)} ({row.status})"
         elif row.status != "no target":
@@ -128,6 +161,26 @@ class Scorecard(Result):
         if row.trend:
             said += f"; a year before {quantity(row.previous, kpi.unit_of_measure)} ({row.trend})"
         return said + "."
+
+    def _target_sentence(self, row: Any) -> str:
+        """Say what a changed target did to attainment, and what performance did."""
+        kpi = self.cascade.kpi(row.kpi)
+        old, new = (quantity(value, kpi.unit_of_measure) for value in (row.previous_target, row.target))
+        said = f"{self._name('unit', row.unit)}: {kpi.name}, target {row.target_change} from {old} to {new}"
+        before, now, against_old = row.previous_attainment, row.attainment, row.attainment_old_target
+        if np.isnan([before, now, against_old]).any():
+            return f"{said} within the year."
+        moved = "rose" if now > before else "fell" if now < before else "stayed at"
+        ends = _percent(now) if now == before else f"from {_percent(before)} to {_percent(now)}"
+        by_target, by_performance = abs(now - against_old), abs(against_old - before)
+        why = "because of the target" if by_target >= by_performance else "mostly because of performance"
+        performance = {"better": "performance improved", "worse": "performance fell"}.get(
+            row.trend, "performance stayed as it was"
+        )
+        return (
+            f"{said}. Attainment {moved} {ends}, {why}; {performance}: against the old target attainment is "
+            f"{_percent(against_old)}."
+        )
 
 
 def roll_up(cascade: Cascade, history: History, *, period: object = None) -> Scorecard:
@@ -154,13 +207,17 @@ def roll_up(cascade: Cascade, history: History, *, period: object = None) -> Sco
     -----
     Attainment is actual / target where higher is better, target / actual where lower is better, and
     1 − |actual − near| / |near| near a value; it is missing where the quotient has no meaning (a target or
-    an actual of zero or below). Status compares actual and target directly.
+    an actual of zero or below). Status compares actual with target and red flag directly.
     """
     span = scorecard_span(cascade, history, period)
-    year_before = Span(span.start - cascade.periods_per_year, span.end - cascade.periods_per_year)
-    tables = [_kpi_rows(cascade, history, kpi, span, year_before) for kpi in cascade.kpis]
-    rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
-    return Scorecard(cascade, span, rows)
+    book, families = TargetBook(cascade), {}
+    blocks = []
+    for kpi in cascade.kpis:
+        levels = cascade.levels_of(kpi)
+        if levels not in families:
+            families[levels] = family_of(cascade, levels)
+        blocks.append(_kpi_columns(cascade, history, kpi, span, book, families[levels]))
+    return Scorecard(cascade, span, _stacked(blocks))
 
 
 def scorecard_span(cascade: Cascade, history: History, period: object = None) -> Span:
@@ -193,108 +250,71 @@ def _last_complete(cascade: Cascade, kpi: Kpi, panel: KpiPanel) -> int:
     return int(np.flatnonzero(complete)[-1]) if complete.any() else -1
 
 
-def target_in_force(cascade: Cascade, kpi: str, unit: str, period: pd.Period) -> Target | None:
-    """Return the target of a KPI for a unit in a period; the unit's own goes before the one for all units."""
-    valid = [
-        t
-        for t in cascade.targets
-        if t.kpi == kpi and t.unit in (None, unit) and _in_force(cascade, t, period)
+def _kpi_columns(
+    cascade: Cascade, history: History, kpi: Kpi, span: Span, book: TargetBook, family: Family
+) -> dict[str, Any]:
+    """Return the columns of one KPI's rows; arrays run over the units that have it."""
+    per_year = cascade.periods_per_year
+    year_before = Span(span.start - per_year, span.end - per_year)
+    spans = [
+        span,
+        year_before,
+        year_to_date(span.end, cascade.year_start),
+        Span(span.end - per_year + 1, span.end),
     ]
-    valid.sort(key=lambda t: (t.unit is not None, t.start or ""))
-    return valid[-1] if valid else None
-
-
-def _in_force(cascade: Cascade, target: Target, period: pd.Period) -> bool:
-    after = target.start is None or cascade.period(target.start) <= period
-    return after and (target.end is None or period <= cascade.period(target.end))
-
-
-def _kpi_rows(cascade: Cascade, history: History, kpi: Kpi, span: Span, year_before: Span) -> pd.DataFrame:
-    now, before = kpi_at(cascade, history, kpi, span), kpi_at(cascade, history, kpi, year_before)
-    units = cascade.units_of(kpi)
-    place = {unit: position for position, unit in enumerate(history.units)}
-    at = [place[unit.id] for unit in units]
-    targets = [_target_over(cascade, kpi, unit.id, span) for unit in units]
-    actual, previous = now.values[0, at], before.values[0, at]
-    wanted = np.array([target for target, _ in targets], dtype=float)
-    coverage = now.coverage[0, at]
-    change = actual - previous
-    rows = {
-        "kpi": kpi.id,
-        "unit": [unit.id for unit in units],
-        "level": [unit.level for unit in units],
-        "period": str(span),
+    panels = kpi_spans(cascade, history, kpi, spans)
+    actual, previous, to_date, rolling = (panel.values[0, family.positions] for panel in panels)
+    targets, before = book.over(kpi, family.units, span), book.over(kpi, family.units, year_before)
+    flags = red_flags(kpi, targets.target, targets.red_flag)
+    coverage = panels[0].coverage[0, family.positions]
+    words = status(kpi, actual, targets.target, flags, coverage)
+    points = score(kpi, actual, targets.target, flags)
+    worst = worst_children(kpi, family, actual, points)
+    changed = target_change(kpi.better, targets.target, before.target)
+    return {
+        "kpi": [kpi.id] * len(family.units),
+        "unit": [unit.id for unit in family.units],
+        "level": [unit.level for unit in family.units],
+        "period": [str(span)] * len(family.units),
         "actual": actual,
-        "target": wanted,
-        "attainment": attainment(kpi, actual, wanted),
-        "status": [_status(kpi, *pair) for pair in zip(actual, wanted, coverage, strict=True)],
-        "target_status": [status for _, status in targets],
+        "target": targets.target,
+        "attainment": attainment(kpi, actual, targets.target),
+        "status": words,
+        "target_status": targets.status,
         "previous": previous,
-        "change": change,
-        "trend": [_trend(kpi, *pair) for pair in zip(actual, previous, strict=True)],
-        "n_expected": now.n_expected[0, at],
-        "n_missing": now.n_missing[0, at],
+        "change": actual - previous,
+        "trend": trend(kpi, actual, previous),
+        "n_expected": panels[0].n_expected[0, family.positions],
+        "n_missing": panels[0].n_missing[0, family.positions],
         "coverage": coverage,
+        "baseline": targets.baseline,
+        "progress": progress(actual, targets.baseline, targets.target),
+        "red_flag": flags,
+        "score": points,
+        "share_of_parent": family.share_of_parent(kpi, actual),
+        "worst_child": [family.units[i].id if i >= 0 else "" for i in worst],
+        "worst_actual": np.where(worst >= 0, actual[worst], np.nan) if len(worst) else actual,
+        "worst_status": [words[i] if i >= 0 else "" for i in worst],
+        "previous_target": before.target,
+        "target_change": changed,
+        "previous_attainment": attainment(kpi, previous, before.target),
+        "attainment_old_target": attainment(kpi, actual, before.target),
+        "year_to_date": to_date,
+        "rolling_year": rolling,
     }
-    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _target_over(cascade: Cascade, kpi: Kpi, unit: str, span: Span) -> tuple[float, str]:
-    """Return the target over a span: the last one in force; for sums the targets of its periods added up."""
-    last = target_in_force(cascade, kpi.id, unit, span.end)
-    if last is None:
-        return (kpi.near, "") if kpi.better == "near" and kpi.near is not None else (float("nan"), "")
-    if kpi.kind != "sum" or span.n_periods == 1:
-        return last.target, last.status
-    each = [target_in_force(cascade, kpi.id, unit, span.start + i) for i in range(span.n_periods)]
-    return (float("nan") if None in each else sum(t.target for t in each if t)), last.status
-
-
-def attainment(kpi: Kpi, actual: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return performance against target, 1 = on target; NaN where a quotient has no meaning.
-
-    Examples
-    --------
-    >>> kpi = Kpi(id="wait", name="Waiting time", sum="days", better="lower")
-    >>> attainment(kpi, np.array([50.0]), np.array([40.0]))
-    array([0.8])
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if kpi.better == "lower":
-            quotient = np.where((actual > 0) & (target > 0), target / actual, np.nan)
-        elif kpi.better == "near":
-            quotient = np.where(target != 0, 1 - np.abs(actual - target) / np.abs(target), np.nan)
+def _stacked(blocks: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Put the columns of all KPIs one under the other."""
+    columns: dict[str, Any] = {}
+    for name in COLUMNS:
+        parts = [block[name] for block in blocks]
+        if name in _TEXTS:
+            columns[name] = pd.array([value for part in parts for value in part], dtype="str")
         else:
-            quotient = np.where(target > 0, actual / target, np.nan)
-    return quotient
+            columns[name] = np.concatenate(parts) if parts else np.empty(0)
+    return pd.DataFrame(columns, columns=COLUMNS)
 
 
-def _status(kpi: Kpi, actual: float, target: float, coverage: float) -> Status:
-    if np.isnan(actual):
-        return "no data"
-    if coverage < kpi.coverage:
-        return "incomplete"
-    if np.isnan(target):
-        return "no target"
-    distance = {"lower": actual - target, "near": abs(actual - target)}.get(
-        kpi.better or "higher", target - actual
-    )
-    allowed = kpi.tolerance * abs(target)
-    if kpi.better == "near":
-        return "met" if distance <= allowed else "near" if distance <= 2 * allowed else "missed"
-    slack = 1e-12 * abs(target)
-    return "met" if distance <= slack else "near" if distance <= allowed + slack else "missed"
-
-
-def _trend(kpi: Kpi, actual: float, previous: float) -> Trend:
-    """Compare with the same span a year before; less than one per cent of it is flat."""
-    change = actual - previous
-    if np.isnan(change):
-        return ""
-    if abs(change) <= FLAT * abs(previous):
-        return "flat"
-    if kpi.better == "near" and kpi.near is not None:
-        return "better" if abs(actual - kpi.near) < abs(previous - kpi.near) else "worse"
-    if kpi.better is None:
-        return "up" if change > 0 else "down"
-    return "better" if (change > 0) == (kpi.better == "higher") else "worse"
+def _percent(share: float) -> str:
+    return "no value" if np.isnan(share) else f"{100 * share:.3g} %"
