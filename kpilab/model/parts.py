@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from kpilab.words import AcrossUnits, OverTime
 
@@ -136,9 +136,15 @@ def _form_of_weight(value: object) -> str:
     return "dated" if isinstance(value, list | tuple) else "plain"
 
 
+def _some(weights: tuple[DatedWeight, ...]) -> tuple[DatedWeight, ...]:
+    if not weights:
+        raise ValueError("an empty list; write a weight, or a list of {from: …, weight: …}")
+    return weights
+
+
 FORMS = ("plain", "dated")
 Weight = Annotated[
-    Annotated[Share, Tag("plain")] | Annotated[tuple[DatedWeight, ...], Field(min_length=1), Tag("dated")],
+    Annotated[Share, Tag("plain")] | Annotated[tuple[DatedWeight, ...], AfterValidator(_some), Tag("dated")],
     Discriminator(_form_of_weight),
 ]
 """One weight for all time, or dated ones: ``[{from: 2022-01, weight: 0.4}, {from: 2023-01, weight: 0.6}]``."""
