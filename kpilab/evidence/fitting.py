@@ -7,16 +7,19 @@ critical values. Single series are tested with HC3 and a seasonal pattern.
 """
 
 from collections import Counter
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
+from scipy import special
+from threadpoolctl import ThreadpoolController
 
 from kpilab.evidence.equations import LinkData
-from kpilab.evidence.regress.linear import NotEstimable, regress, t_inference
-from kpilab.evidence.regress.panels import PanelEstimates, panel_inference
-from kpilab.evidence.regress.wild import wild_inference
+from kpilab.evidence.regress.linear import Estimate, NotEstimable, regress, t_inference
+from kpilab.evidence.regress.panels import panel_inference
+from kpilab.evidence.regress.wild import wild_inference, wild_interval
 from kpilab.evidence.regress.within import Within, within
 from kpilab.model.cascade import Cascade
 
@@ -29,6 +32,7 @@ BOTH_BELOW = 8
 DUMMIES_FROM = 60
 DRAWS = 9999
 SEED = 0
+NARROW = 0.90
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +119,8 @@ class Equation:
 class LinkFit:
     """The estimate of one link's direct effect and the inference that decides.
 
-    `std_error`, `df` describe the sampling error on which power and equivalence rest; `p_value` and the
-    interval are those of the method that decides.
+    `std_error`, `df` describe the sampling error on which power rests; `p_value` and the intervals are those
+    of the method that decides: 95 % from `conf_low` to `conf_high`, 90 % from `narrow_low` to `narrow_high`.
     """
 
     estimate: float
@@ -125,6 +129,8 @@ class LinkFit:
     p_value: float
     conf_low: float
     conf_high: float
+    narrow_low: float
+    narrow_high: float
     df: float
     n_obs: int
     n_units: int
@@ -185,7 +191,9 @@ def estimate(equation: Equation, *, decide: bool = True) -> LinkFit:
         raise NotEstimable(
             f"only {clusters} clusters of units; {FEWEST_UNITS} are needed", reason="too few rows"
         )
-    found = _link_fit(panel_inference(fit, "cr2" if clusters < CR2_BELOW else "cluster"), fit)
+    one = panel_inference(fit, "cr2" if clusters < CR2_BELOW else "cluster").only()
+    method = "CR2" if clusters < CR2_BELOW else "clustered"
+    found = _link_fit(one, fit.rows.n_units, clusters, method)
     if decide and clusters < WILD_BELOW:
         found = _decided_by_bootstrap(found, fit)
     return found
@@ -193,13 +201,30 @@ def estimate(equation: Equation, *, decide: bool = True) -> LinkFit:
 
 def _decided_by_bootstrap(found: LinkFit, fit: Within) -> LinkFit:
     wild = wild_inference(fit, 0, draws=DRAWS, seed=SEED)
-    p_value, low, high, method = wild.p_value, wild.conf_low, wild.conf_high, "wild bootstrap"
+    decided = replace(found, p_value=wild.p_value, method="wild bootstrap")
+    wide, narrow = (wild.conf_low, wild.conf_high), wild_interval(fit, 0, draws=DRAWS, seed=SEED)
     if fit.rows.n_clusters < BOTH_BELOW:
-        other = panel_inference(fit, "driscoll_kraay")
-        if other.p_value[0] > p_value:
-            p_value, method = float(other.p_value[0]), "Driscoll–Kraay, fixed-b"
-        low, high = min(low, float(other.conf_low[0])), max(high, float(other.conf_high[0]))
-    return replace(found, p_value=p_value, conf_low=low, conf_high=high, method=method)
+        other = panel_inference(fit, "driscoll_kraay").only()
+        if other.p_value > wild.p_value:
+            decided = replace(found, p_value=other.p_value, method="Driscoll–Kraay, fixed-b")
+        wide = _spanned(wide, other)
+        narrow = _spanned(narrow, panel_inference(fit, "driscoll_kraay", confidence=NARROW).only())
+    return replace(decided, conf_low=wide[0], conf_high=wide[1], narrow_low=narrow[0], narrow_high=narrow[1])
+
+
+def _spanned(interval: tuple[float, float], other: Estimate) -> tuple[float, float]:
+    return min(interval[0], other.conf_low), max(interval[1], other.conf_high)
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Keep linear algebra to one thread: on matrices this small its threads only wait for each other."""
+    return _thread_pools().limit(limits=1)
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """Find the libraries that have threads, once: it takes longer than a regression."""
+    return ThreadpoolController()
 
 
 def volume_weighted(equation: Equation) -> float:
@@ -304,18 +329,12 @@ def _clusters(cascade: Cascade, data: LinkData, unit: np.ndarray) -> np.ndarray:
 def _single_series(equation: Equation) -> LinkFit:
     fit = regress(equation.y, equation.x[:, None], equation.controls, cov="HC3")
     one = t_inference(fit.coefficients, np.sqrt(np.diag(fit.covariance)), fit.df, fit.n_obs).only()
+    return _link_fit(one, 1, 1, "HC3")
+
+
+def _link_fit(one: Estimate, n_units: int, n_clusters: int, method: str) -> LinkFit:
+    reach = float(special.stdtrit(one.df, 0.5 + NARROW / 2)) * one.std_error
     return LinkFit(
         one.estimate, one.std_error, one.statistic, one.p_value, one.conf_low, one.conf_high,
-        one.df, one.n_obs, 1, 1, "HC3",
-    )  # fmt: skip
-
-
-def _link_fit(inference: PanelEstimates, fit: Within) -> LinkFit:
-    names = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
-    estimate, std_error, statistic, p_value, low, high = (float(getattr(inference, n)[0]) for n in names)
-    df = float(np.broadcast_to(inference.df, (1,))[0])
-    method = "CR2" if fit.rows.n_clusters < CR2_BELOW else "clustered"
-    return LinkFit(
-        estimate, std_error, statistic, p_value, low, high, df,
-        fit.n_obs, fit.rows.n_units, fit.rows.n_clusters, method,
+        one.estimate - reach, one.estimate + reach, one.df, one.n_obs, n_units, n_clusters, method,
     )  # fmt: skip

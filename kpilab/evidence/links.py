@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from kpilab.evidence.challenges import Challenge, Regime, by_regime, challenges
 from kpilab.evidence.equations import LinkData, LinkDataBuilder, lagged
@@ -17,6 +16,7 @@ from kpilab.evidence.fitting import (
     LinkFit,
     equation_of,
     estimate,
+    one_thread,
     partialled_out,
     statsmodels_fit,
     volume_weighted,
@@ -251,9 +251,7 @@ def fit_links(cascade: Cascade, history: History, *, strict: bool = False) -> Li
     Toda & Yamamoto (1995); Cameron, Gelbach & Miller (2008); Benjamini & Hochberg (1995).
     """
     builder = LinkDataBuilder(cascade, history)
-    with threadpool_limits(
-        1
-    ):  # the matrices are small: threads of the linear algebra only wait for each other
+    with one_thread():
         tried = [_tried(cascade, builder, link) for link in cascade.links]
     p_values = np.array([result.fit.p_value for result in tried if result.fit])
     q_values: Iterator[float] = iter(benjamini_hochberg(p_values, strict=strict) if len(p_values) else ())

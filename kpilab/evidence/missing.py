@@ -11,11 +11,10 @@ from itertools import combinations, permutations
 import networkx as nx
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from kpilab.evidence.equations import LinkDataBuilder
-from kpilab.evidence.fitting import DRAWS, SEED, LinkFit, equation_of, estimate
+from kpilab.evidence.fitting import DRAWS, SEED, LinkFit, equation_of, estimate, one_thread
 from kpilab.evidence.map_checks import shared_measures
 from kpilab.evidence.regress.inference import FishersC, benjamini_hochberg, fishers_c
 from kpilab.evidence.regress.linear import NotEstimable
@@ -133,7 +132,7 @@ def find_missing_links(cascade: Cascade, history: History, *, all_kpis: bool = F
     """
     builder = LinkDataBuilder(cascade, history)
     claims = list(_claims(cascade, all_kpis))
-    with threadpool_limits(1):
+    with one_thread():
         tried = [_tried(cascade, builder, link) for link in tqdm(claims, "claims", disable=None, leave=False)]
     p_values = np.array([denial.fit.p_value for denial in tried if denial.fit])
     q_values: Iterator[float] = iter(benjamini_hochberg(p_values) if len(p_values) else ())

@@ -1,14 +1,15 @@
 """How often verdicts err, on cascades and histories with a known truth: `make calibrate`.
 
-Each cell is a small map and a way to make its history; each draw makes one history, reads it as an analyst's
-file would be read, and calls `kl.fit_links`. The results go to `docs/calibration.csv`, `.md` and `.svg`.
+Each cell is a small map and a way to make its history; each draw makes one history and calls `kl.fit_links`.
+The results go to `docs/calibration.csv`, `.md` and `.svg`, after every round of draws over all cells.
 """
 
 import argparse
 import math
 import tempfile
 import warnings
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,12 +22,15 @@ from tigramite.independence_tests.parcorr import ParCorr
 
 import kpilab as kl
 from kpilab.evidence.regress import NotEstimable, ols
+from kpilab.model.history import History
 from tests.simulated import simulated
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 EFFECT = 0.3
+ALPHA = 0.05
 BURN_IN = 50
-FDR_LIMIT = 0.05
+FDR_LIMIT, BOUNDARY_LIMIT, SUPPORTED_LIMIT, POWER_GAP = 0.05, 0.06, 0.025, 0.15
+ROUND = 250
 
 
 @dataclass(frozen=True)
@@ -44,35 +48,38 @@ class Cell:
         """Return the largest share of true-null links that may reach p < .05."""
         return 0.07 if self.periods >= 60 and self.twist != "heteroskedastic" else 0.10
 
+    @property
+    def effect(self) -> float:
+        """Return the size of true arrows; weak ones are found about as often whatever the size of the panel."""
+        return EFFECT * math.sqrt(120 / (self.periods * self.units)) if self.twist == "weak" else EFFECT
+
 
 CELLS = (
     *(Cell("noise", rho, periods, 1) for rho in (0.0, 0.5, 0.9, 1.0) for periods in (60, 120)),
     *(Cell("noise", rho, 36, 1) for rho in (0.5, 0.9)),
     *(Cell("noise", 0.9, 60, units) for units in (5, 10, 20, 50)),
+    *(Cell("noise", 0.5, 36, units) for units in (5, 10, 20)),
     Cell("noise", 1.0, 60, 20),
-    Cell("noise", 0.5, 36, 20),
     Cell("noise", 0.5, 120, 1, "seasonal"),
     Cell("noise", 0.5, 120, 1, "heteroskedastic"),
-    Cell("noise", 0.9, 60, 20, "heteroskedastic"),
-    Cell("noise", 0.5, 60, 10, "heteroskedastic"),
+    *(Cell("noise", 0.5, 60, units, "heteroskedastic") for units in (5, 10, 20)),
     *(Cell("fork", 0.5, periods, units) for periods, units in ((120, 1), (60, 10), (60, 20))),
-    *(
-        Cell("chain", rho, periods, units)
-        for rho, periods, units in ((0.5, 120, 1), (0.9, 120, 1), (0.5, 60, 20))
-    ),
+    *(Cell("chain", rho, 120, 1) for rho in (0.5, 0.9)),
+    Cell("chain", 0.5, 60, 20),
+    *(Cell("chain", 0.5, 60, units, "weak") for units in (5, 10, 20, 50)),
     *(Cell("collider", 0.5, periods, units) for periods, units in ((120, 1), (60, 20))),
     *(Cell("loop", 0.5, periods, units) for periods, units in ((120, 1), (60, 20))),
     *(Cell("shocks", rho, 60, units) for rho, units in ((0.5, 10), (0.9, 20), (0.9, 50))),
 )  # at most forty
 
-# structure -> arrows of the truth (cause, effect, effect size) and false arrows on the map, all at one lag
+# structure -> arrows of the truth (cause, effect, sign) and false arrows on the map, all at one lag
 _TRUE = {
     "noise": (),
     "shocks": (),
-    "fork": (("z", "x", EFFECT), ("z", "y", EFFECT)),
-    "chain": (("x", "m", EFFECT), ("m", "y", EFFECT)),
-    "collider": (("x", "c", EFFECT), ("y", "c", EFFECT)),
-    "loop": (("x", "y", EFFECT), ("y", "x", -EFFECT)),
+    "fork": (("z", "x", 1), ("z", "y", 1)),
+    "chain": (("x", "m", 1), ("m", "y", 1)),
+    "collider": (("x", "c", 1), ("y", "c", 1)),
+    "loop": (("x", "y", 1), ("y", "x", -1)),
 }
 _FALSE = {
     "noise": (("x", "y"), ("v", "w")),
@@ -107,8 +114,8 @@ def history_of(cell: Cell, rng: np.random.Generator) -> dict[str, np.ndarray]:
     place = {name: i for i, name in enumerate(names)}
     for t in range(1, total):
         values[:, t] = cell.rho * values[:, t - 1] + noise[:, t]
-        for cause, effect, size in _TRUE[cell.structure]:
-            values[place[effect], t] += size * values[place[cause], t - 1]
+        for cause, effect, sign in _TRUE[cell.structure]:
+            values[place[effect], t] += sign * cell.effect * values[place[cause], t - 1]
     if cell.twist == "seasonal":
         values += 3 * np.sin(2 * np.pi * np.arange(total) / 12)[None, :, None]
     return {name: values[i, BURN_IN:] for name, i in place.items()}
@@ -117,8 +124,8 @@ def history_of(cell: Cell, rng: np.random.Generator) -> dict[str, np.ndarray]:
 def links_of(cell: Cell) -> list[str]:
     """Write the map: the true arrows, each exactly as large as would just matter, and the false ones."""
     true = [
-        f'cause: {c}, effect: {e}, sign: "{"+" if size > 0 else "-"}", lag: 1, min_effect: {abs(size)}'
-        for c, e, size in _TRUE[cell.structure]
+        f'cause: {c}, effect: {e}, sign: "{"+" if sign > 0 else "-"}", lag: 1, min_effect: {cell.effect}'
+        for c, e, sign in _TRUE[cell.structure]
     ]
     lag = "[1, 2]" if cell.structure in ("noise", "shocks", "chain") else "1"
     return true + [
@@ -126,47 +133,48 @@ def links_of(cell: Cell) -> list[str]:
     ]
 
 
-def run_cell(task: tuple[Cell, int, int]) -> dict[str, object]:
-    """Draw many histories of one cell and count."""
-    cell, draws, seed = task
+def run_cell(task: tuple[Cell, int, int, int]) -> pd.DataFrame:
+    """Draw many histories of one cell and return one record per link; `batch` is part of the seed."""
+    cell, draws, seed, batch = task
     warnings.simplefilter("ignore")
-    rng = np.random.default_rng([seed, CELLS.index(cell) if cell in CELLS else 0])
+    place = CELLS.index(cell) if cell in CELLS else len(CELLS)
+    rng = np.random.default_rng([seed, place, batch])
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        cascade, _ = simulated(Path(folder), history_of(cell, rng), links_of(cell))
-        for _ in range(draws):
-            rows += one_draw(cell, cascade, history_of(cell, rng))
-    return {**asdict(cell), "draws": draws, "limit": cell.limit, **counted(pd.DataFrame(rows))}
+        cascade, first = simulated(Path(folder), history_of(cell, rng), links_of(cell))
+        for draw in range(draws):
+            series = history_of(cell, rng)
+            results = kl.fit_links(cascade, with_values(first, series))
+            rows += records(cell, results, series, f"{batch}-{draw}")
+    return pd.DataFrame(rows)
 
 
-def one_draw(cell: Cell, cascade: object, series: dict[str, np.ndarray]) -> list[dict[str, object]]:
-    """Fit the links of one history; one record per link."""
-    periods = pd.period_range("2012-01", periods=cell.periods, freq="M").astype(str)
-    index = pd.MultiIndex.from_product(
-        [periods, [f"u{i}" for i in range(cell.units)]], names=["period", "unit"]
-    )
-    frame = pd.DataFrame({name: values.ravel() for name, values in series.items()}, index=index).reset_index()
-    results = kl.fit_links(cascade, kl.read_history(cascade, frame))
-    truth = {(c, e): size for c, e, size in _TRUE[cell.structure]}
-    draw = np.random.default_rng(abs(hash(float(series[results[0].cause][0, 0])))).integers(1 << 60)
+def with_values(history: History, series: dict[str, np.ndarray]) -> History:
+    """Return a history that was read, with other values: as if a file with these had been read."""
+    values = np.full_like(history.values, np.nan)
+    teams = [position for position, unit in enumerate(history.units) if unit != "company"]
+    values[:, teams, :] = np.stack([series[name] for name in history.measures], axis=2)
+    return replace(history, values=values)
+
+
+def records(
+    cell: Cell, results: Sequence, series: dict[str, np.ndarray], draw: str
+) -> list[dict[str, object]]:
+    """Return one record per link; the other methods look at the first false arrow of the draw."""
+    signs = {(c, e): sign for c, e, sign in _TRUE[cell.structure]}
+    first_false = next(result for result in results if (result.cause, result.effect) not in signs)
     return [
-        _record(result, truth.get((result.cause, result.effect), 0.0), series, int(draw))
+        _record(result, signs.get((result.cause, result.effect), 0) * cell.effect, draw)
+        | (_others(series[result.cause][:, 0], series[result.effect][:, 0]) if result is first_false else {})
         for result in results
     ]
 
 
-def _record(result: object, truth: float, series: dict[str, np.ndarray], draw: int) -> dict[str, object]:
+def _record(result: object, truth: float, draw: str) -> dict[str, object]:
     fit = result.fit
     if fit is None:
-        return {
-            "draw": draw,
-            "truth": truth,
-            "verdict": result.verdict,
-            "p": math.nan,
-            "q": math.nan,
-            "covered": math.nan,
-        }
-    pair = series[result.cause][:, 0], series[result.effect][:, 0]
+        return {"draw": draw, "truth": truth, "verdict": result.verdict}
+    too_small = -result.min_effect < fit.narrow_low and fit.narrow_high < result.min_effect
     return {
         "draw": draw,
         "truth": truth,
@@ -174,11 +182,15 @@ def _record(result: object, truth: float, series: dict[str, np.ndarray], draw: i
         "p": fit.p_value,
         "q": result.q_value,
         "covered": float(fit.conf_low <= truth <= fit.conf_high),
-        "ordinary_p": _ordinary(result.equation),
-        "newey_west_p": _newey_west(*pair) if truth == 0 else math.nan,
-        "granger_p": _granger(*pair) if truth == 0 else math.nan,
-        "parcorr_p": _parcorr(*pair) if truth == 0 else math.nan,
+        "called": result.q_value < ALPHA
+        and result.verdict in ("supported", "contradicted")
+        and not too_small,
+        "ordinary_p": _ordinary(result.equation) if truth else math.nan,
     }
+
+
+def _others(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    return {"newey_west_p": _newey_west(x, y), "granger_p": _granger(x, y), "parcorr_p": _parcorr(x, y)}
 
 
 def _ordinary(equation: object) -> float:
@@ -215,57 +227,103 @@ def _parcorr(x: np.ndarray, y: np.ndarray) -> float:
 def counted(rows: pd.DataFrame) -> dict[str, object]:
     """Turn the records of one cell into shares."""
     null, real = rows[rows["truth"] == 0], rows[rows["truth"] != 0]
-    found = rows[rows["q"] < 0.05].groupby("draw")["truth"].agg(lambda t: (t == 0).mean())
     return {
         "n_null": len(null),
-        "null_below_05": (null["p"] < 0.05).mean(),
+        "null_below_05": (null["p"] < ALPHA).mean(),
         "coverage": rows["covered"].mean(),
-        "fdr": found.sum() / rows["draw"].nunique(),
+        "fdr": _false_share(rows, rows["q"] < ALPHA),
+        "fdr_of_verdicts": _false_share(rows, rows["called"] == True),  # noqa: E712  NaN where untestable
         "null_supported": (null["verdict"] == "supported").mean(),
-        "boundary_contradicted": (real["verdict"] == "contradicted").mean() if len(real) else math.nan,
-        "power": (real["p"] < 0.05).mean() if len(real) else math.nan,
-        "ordinary_power": (real["ordinary_p"] < 0.05).mean() if len(real) else math.nan,
-        "newey_west": (null["newey_west_p"] < 0.05).mean(),
-        "granger": (null["granger_p"] < 0.05).mean(),
-        "parcorr": (null["parcorr_p"] < 0.05).mean(),
+        "boundary_contradicted": _share(real["verdict"] == "contradicted"),
+        "power": _share(real["p"] < ALPHA),
+        "ordinary_power": _share(real["ordinary_p"] < ALPHA),
+        **{name: _share(null[f"{name}_p"].dropna() < ALPHA) for name in ("newey_west", "granger", "parcorr")},
         "untestable": (rows["verdict"] == "untestable").mean(),
     }
+
+
+def _share(found: pd.Series) -> float:
+    return float(found.mean()) if len(found) else math.nan
+
+
+def _false_share(rows: pd.DataFrame, found: pd.Series) -> float:
+    """Return the false-discovery rate: the mean over draws of the share of findings that are false."""
+    false = rows[found].groupby("draw")["truth"].agg(lambda truth: (truth == 0).mean())
+    return float(false.sum() / rows["draw"].nunique())
+
+
+def table_of(records_of: dict[Cell, list[pd.DataFrame]]) -> pd.DataFrame:
+    """Return one row per cell."""
+    rows = []
+    for cell, parts in records_of.items():
+        joined = pd.concat(parts, ignore_index=True)
+        draws = joined["draw"].nunique()
+        rows.append({**asdict(cell), "draws": draws, "limit": cell.limit, **counted(joined)})
+    return pd.DataFrame(rows)
+
+
+def not_held(row: pd.Series) -> list[str]:
+    """Name the bounds that a cell exceeds by more than two Monte-Carlo standard errors."""
+
+    def above(share: float, limit: float, count: float) -> bool:
+        return bool(share > limit + 2 * math.sqrt(limit * (1 - limit) / count))
+
+    cover = 0.075 if row["limit"] == 0.07 else 0.10
+    n_real = 2 * row["draws"]
+    found = {
+        "p": above(row["null_below_05"], row["limit"], row["n_null"]),
+        "coverage": above(1 - row["coverage"], cover, row["n_null"]),
+        "FDR": above(row["fdr"], FDR_LIMIT, row["draws"]),
+        "boundary": above(row["boundary_contradicted"], BOUNDARY_LIMIT, n_real),
+        "supported": row["structure"] == "noise"
+        and above(row["null_supported"], SUPPORTED_LIMIT, row["n_null"]),
+        "power": row["ordinary_power"] - row["power"] > POWER_GAP,
+    }
+    return [name for name, exceeded in found.items() if exceeded]
 
 
 def write(table: pd.DataFrame) -> None:
     """Write the table, its reading and a figure to docs/."""
     table.round(4).to_csv(DOCS / "calibration.csv", index=False)
-    shown = table.drop(columns=["n_null"]).copy()
-    shown["held"] = np.where(_held(table), "yes", "**no**")
-    lines = [
-        "# How often verdicts err",
-        "",
-        f"{len(table)} cells, {int(table['draws'].min())} draws each, seed 0, `make calibrate`. Each draw writes a",
-        "cascade and a history with a known truth and calls `kl.fit_links`. *limit*: the largest share of true-null",
-        "links that may reach p < .05; *held*: neither it nor a false-discovery rate of 5 % is exceeded by more than",
-        "two Monte-Carlo standard errors. *boundary contradicted*: links exactly as large as `min_effect` that are",
-        "called contradicted (at most 6 %). Newey–West (static OLS, four lags), statsmodels' Granger test (two lags)",
-        "and tigramite's ParCorr (given two own lags and the cause's second) look at the first unit's series of the",
-        "same draws; not knowing the map, they find the false arrows of forks and chains.",
-        "",
-        "| " + " | ".join(name.replace("_", " ") for name in shown.columns) + " |",
-        "|" + "---|" * shown.shape[1],
-    ]
-    for row in shown.itertuples(index=False):
-        cells = [
-            "" if isinstance(v, float) and math.isnan(v) else f"{v:.3g}" if isinstance(v, float) else str(v)
-            for v in row
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
+    shown = table.drop(columns=["n_null"])
+    missed = [not_held(row) for _, row in table.iterrows()]
+    shown["held"] = ["yes" if not names else f"**not {', '.join(names)}**" for names in missed]
+    lines = [*INTRODUCTION.format(cells=len(table), draws=int(table["draws"].min())).splitlines(), ""]
+    lines += ["| " + " | ".join(name.replace("_", " ") for name in shown.columns) + " |"]
+    lines += ["|" + "---|" * shown.shape[1]]
+    lines += ["| " + " | ".join(_cell_text(value) for value in row) + " |" for row in shown.to_numpy(object)]
     (DOCS / "calibration.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     _figure(table)
 
 
-def _held(table: pd.DataFrame) -> pd.Series:
-    """Tell where p-values and false-discovery rate are within their limits, give or take two standard errors."""
-    by_link = 2 * np.sqrt(table["limit"] * (1 - table["limit"]) / table["n_null"])
-    by_draw = 2 * np.sqrt(FDR_LIMIT * (1 - FDR_LIMIT) / table["draws"])
-    return (table["null_below_05"] <= table["limit"] + by_link) & (table["fdr"] <= FDR_LIMIT + by_draw)
+def _cell_text(value: object) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.3g}"
+    return str(value)
+
+
+INTRODUCTION = """\
+# How often verdicts err
+
+{cells} situations (cells), {draws} draws each, seed 0, `make calibrate`. Each draw makes a history with a known
+truth for a cascade that was written and read, and calls `kl.fit_links`. An arrow of the truth has an effect of
+0.3 after one month, *weak* ones less the larger the panel; every series remembers itself by rho; panels have
+common shocks.
+
+| column | what it is | at most |
+|---|---|---|
+| null below 05 | false arrows with p < .05 | limit: 7 % from 60 periods on with constant variance, else 10 % |
+| coverage | true effects inside their 95 % interval | at least 92.5 %, else 90 % |
+| fdr | share of q < .05 that is false, mean over draws | 5 % |
+| fdr of verdicts | the same for what is called *supported* or *the other way round*, checks passed | |
+| null supported | false arrows called *supported* | 2.5 % in pure noise |
+| boundary contradicted | arrows exactly as large as `min_effect` called *contradicted* | 6 % |
+| power, ordinary power | true arrows with p < .05; the same regression with ordinary errors | 15 points apart |
+
+*held*: no bound is exceeded by more than two Monte-Carlo standard errors; else the table names it. Newey–West
+(static OLS, four lags), statsmodels' Granger test (two lags) and tigramite's ParCorr (given two own lags and the
+cause's second) look at the first false arrow in the first unit of the same draws; not knowing the map, they find
+the false arrows of forks and chains."""
 
 
 def _figure(table: pd.DataFrame) -> None:
@@ -294,18 +352,20 @@ def _figure(table: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    """Run every cell and write the results."""
+    """Run every cell, round after round, and write the results after each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=300, help="histories per cell")
+    parser.add_argument("--draws", type=int, default=2000, help="histories per cell")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    tasks = [(cell, given.draws, 0) for cell in CELLS]
+    found: dict[Cell, list[pd.DataFrame]] = {cell: [] for cell in CELLS}
     with get_context("spawn").Pool(given.processes) as pool:
-        rows = []
-        for row in pool.imap(run_cell, tasks, chunksize=1):
-            rows.append(row)
-            print(len(rows), "of", len(tasks), tasks[len(rows) - 1][0], row["null_below_05"], flush=True)
-    write(pd.DataFrame(rows))
+        for batch in range(math.ceil(given.draws / ROUND)):
+            size = min(ROUND, given.draws - batch * ROUND)
+            tasks = [(cell, size, 0, batch) for cell in CELLS]
+            for cell, rows in zip(CELLS, pool.imap(run_cell, tasks, chunksize=1), strict=True):
+                found[cell].append(rows)
+            write(table_of(found))
+            print(f"{batch * ROUND + size} of {given.draws} draws of each of {len(CELLS)} cells", flush=True)
 
 
 if __name__ == "__main__":

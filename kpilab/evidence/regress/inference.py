@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special, stats
+from scipy import optimize, special
 from statsmodels.stats.multitest import multipletests
 
 from .linear import Floats
@@ -95,8 +95,9 @@ def detectable_effect(std_error: float, df: float, power: float = 0.8, alpha: fl
     critical = float(special.stdtrit(df, 1 - alpha / 2))
 
     def shortfall(noncentrality: float) -> float:
-        found = stats.nct.sf(critical, df, noncentrality) + stats.nct.cdf(-critical, df, noncentrality)
-        return float(found) - power
+        below = float(special.nctdtr(df, noncentrality, -critical))
+        above = 1.0 - float(special.nctdtr(df, noncentrality, critical))
+        return above + (0.0 if np.isnan(below) else below) - power  # NaN where it underflows
 
     upper = critical + abs(float(special.stdtrit(df, power))) + 1.0
     while shortfall(upper) < 0:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from kpilab.evidence.regress.linear import NotEstimable
-from kpilab.evidence.regress.panel_rows import Effects, Floats, Rows, usable_rows
+from kpilab.evidence.regress.panel_rows import Effects, Floats, Rows, chosen_rows
 from kpilab.evidence.regress.panels import positive_std_error
 from kpilab.evidence.regress.within import Within, fit_within, within
 
@@ -91,7 +91,7 @@ def jackknife_inference(fit: Within, confidence: float = 0.95) -> JackknifeEstim
     halves = [half for split in _splits(fit.rows) for half in split]
     estimate, influence = 2 * fit.estimate, 2 * fit.influence * fit.residuals[:, None]
     for half in halves:
-        part = fit_within(_subset(fit.rows, half, fit.effects), fit.effects)
+        part = fit_within(chosen_rows(fit.rows, half, fit.effects), fit.effects)
         scores = np.zeros_like(influence)
         scores[np.flatnonzero(half)[part.rows.order]] = part.influence * part.residuals[:, None]
         estimate = estimate - part.estimate / len(halves)
@@ -118,17 +118,3 @@ def _splits(rows: Rows) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     size = length[rows.unit]
     short, long = place < size // 2, place < (size + 1) // 2
     return [(short, ~short)] if np.array_equal(short, long) else [(short, ~short), (long, ~long)]
-
-
-def _subset(rows: Rows, chosen: NDArray[np.bool_], effects: Effects) -> Rows:
-    """Usable rows among the chosen ones, prepared as a panel of their own."""
-    return usable_rows(
-        rows.y[chosen],
-        rows.X[chosen],
-        rows.unit[chosen],
-        rows.calendar[rows.period[chosen]],
-        effects,
-        controls=rows.controls[chosen],
-        cluster=rows.cluster[chosen],
-        weights=rows.root_weight[chosen] ** 2,
-    )

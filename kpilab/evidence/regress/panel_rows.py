@@ -121,12 +121,31 @@ def usable_rows(
     )  # fmt: skip
 
 
+def chosen_rows(rows: Rows, chosen: NDArray[np.bool_], effects: Effects) -> Rows:
+    """Return some of the usable rows as a panel of their own; `order` counts the chosen rows."""
+    used = _without_singletons(chosen, rows.unit, rows.period, effects)
+    if not used.any():
+        raise NotEstimable(f"none of {int(chosen.sum())} rows is usable", reason="too few rows")
+    unit, unit_labels = _recode(rows.unit[used], rows.unit_labels)
+    period, calendar = _recode(rows.period[used], rows.calendar)
+    cluster, cluster_labels = _recode(rows.cluster[used], rows.cluster_labels)
+    weight = rows.root_weight[used] ** 2
+    return Rows(
+        rows.y[used], rows.X[used], rows.controls[used], unit, period, cluster, calendar,
+        np.sqrt(weight / weight.mean()), used[chosen], np.flatnonzero(used[chosen]),
+        0, int(chosen.sum() - used.sum()), cluster_labels, unit_labels,
+    )  # fmt: skip
+
+
 def _as_columns(values: ArrayLike) -> Floats:
     columns = np.asarray(values, float)
     return columns[:, None] if columns.ndim == 1 else columns
 
 
 def _codes(labels: ArrayLike, what: str) -> tuple[Ints, NDArray[Any]]:
+    given = np.asarray(labels)
+    if given.dtype.kind in "iu" and len(given) and int(np.ptp(given)) <= len(given):
+        return _recode((given - given.min()).astype(np.int64), np.arange(given.min(), given.max() + 1))
     codes, values = pd.factorize(np.asarray(labels), sort=True)
     if np.any(codes < 0):
         raise ValueError(f"{what} has {int((codes < 0).sum())} missing labels")

@@ -11,7 +11,7 @@ from scipy import special
 
 from kpilab.evidence.regress.cr2 import bias_reduced
 from kpilab.evidence.regress.fixed_b import fixed_b_critical_value, fixed_b_p_value
-from kpilab.evidence.regress.linear import NotEstimable
+from kpilab.evidence.regress.linear import Estimate, NotEstimable
 from kpilab.evidence.regress.panel_rows import Effects, Floats
 from kpilab.evidence.regress.within import Within, within
 
@@ -57,6 +57,19 @@ class PanelEstimates:
     effects: Effects
     cov_type: PanelCovariance
     lags: int | None
+
+    def only(self, column: int = 0) -> Estimate:
+        """Return the coefficient of one column as floats."""
+        return Estimate(
+            float(self.estimate[column]),
+            float(self.std_error[column]),
+            float(self.statistic[column]),
+            float(self.p_value[column]),
+            float(self.conf_low[column]),
+            float(self.conf_high[column]),
+            float(np.broadcast_to(self.df, self.estimate.shape)[column]),
+            self.n_obs,
+        )
 
 
 def panel(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from kpilab.evidence.regress.cr2 import cluster_group_sums
@@ -21,7 +20,43 @@ WildWeights = Literal["webb", "rademacher"]
 
 TIE = 1e-9
 WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))
-FAR, HALVINGS = 1e4, 30
+FAR, HALVINGS, NARROW_AFTER = 1e4, 30, 6
+
+
+@dataclass(frozen=True, eq=False)
+class _Draws:
+    """Bootstrap draws under every null at once: five numbers each, arrays of shape (draws,).
+
+    Under the null β = β̂ + δ the restricted residuals are û − δ x̃, linear in δ (x̃: the tested column once
+    everything else is held constant). A draw's numerator ``top − δ slope`` is then linear in δ and its
+    variance ``constant − 2δ linear + δ² square`` quadratic.
+    """
+
+    top: Floats
+    slope: Floats
+    constant: Floats
+    linear: Floats
+    square: Floats
+    std_error: float
+
+    def extreme(self, distance: float) -> NDArray[np.bool_]:
+        """Tell which draws have |t*| ≥ |t| under the null at this distance from the estimate."""
+        numerator = np.abs(self.top - distance * self.slope)
+        variance = np.maximum(self.constant - 2 * distance * self.linear + distance**2 * self.square, 0.0)
+        bar = abs(distance) / self.std_error
+        found: NDArray[np.bool_] = numerator >= (bar - TIE * max(1.0, bar)) * np.sqrt(variance)
+        return found
+
+    def some(self, chosen: NDArray[np.bool_]) -> _Draws:
+        """Return some of the draws."""
+        return _Draws(
+            self.top[chosen],
+            self.slope[chosen],
+            self.constant[chosen],
+            self.linear[chosen],
+            self.square[chosen],
+            self.std_error,
+        )
 
 
 @dataclass(frozen=True)
@@ -143,12 +178,29 @@ def wild_inference(
     estimate = float(fit.estimate[column])
     std_error = float(positive_std_error(fit, cluster_covariance(fit))[column])
     sampled, enumerated = cluster_weights(n_clusters, weights, draws, seed)
-    share = _rejection_share(fit, column, sampled, std_error)
-    low, high = _inverted(share, estimate, std_error, n_clusters, 1 - confidence)
+    drawn = _drawn(fit, column, sampled, std_error)
+    low, high = _inverted(drawn, estimate, n_clusters, 1 - confidence)
+    p_value = float(drawn.extreme(-estimate).mean())
     return WildEstimate(
-        estimate, std_error, estimate / std_error, share(-estimate), low, high, float(n_clusters - 1),
+        estimate, std_error, estimate / std_error, p_value, low, high, float(n_clusters - 1),
         fit.n_obs, fit.rows.n_units, n_clusters, len(sampled), weights, seed, enumerated,
     )  # fmt: skip
+
+
+def wild_interval(
+    fit: Within,
+    column: int = 0,
+    weights: WildWeights = "webb",
+    draws: int = 9999,
+    seed: int = 0,
+    confidence: float = 0.90,
+) -> tuple[float, float]:
+    """Return the interval alone, at another level than that of `wild_inference`; see `wild_cluster`."""
+    _check_arguments(fit, column, weights, draws, confidence)
+    std_error = float(positive_std_error(fit, cluster_covariance(fit))[column])
+    sampled, _ = cluster_weights(fit.rows.n_clusters, weights, draws, seed)
+    drawn = _drawn(fit, column, sampled, std_error)
+    return _inverted(drawn, float(fit.estimate[column]), fit.rows.n_clusters, 1 - confidence)
 
 
 @lru_cache(maxsize=4)
@@ -167,13 +219,8 @@ def cluster_weights(n_clusters: int, weights: WildWeights, draws: int, seed: int
     return sampled, bool(enumerated)
 
 
-def _rejection_share(fit: Within, column: int, sampled: Floats, std_error: float) -> Callable[[float], float]:
-    """Return the bootstrap p-value as a function of the null value's distance from the estimate.
-
-    Under the null β = β̂ + δ the restricted residuals are û − δ x̃, linear in δ (x̃: the tested column once
-    everything else is held constant). A draw's numerator is then linear and its variance quadratic in δ,
-    so that five numbers per draw give its t statistic under any null.
-    """
+def _drawn(fit: Within, column: int, sampled: Floats, std_error: float) -> _Draws:
+    """Boil each draw of cluster weights down to five numbers, without refitting."""
     influence = fit.influence[:, column]
     tested = influence / (influence @ influence)
     sums = fit.rows.sum_by_cluster(np.column_stack([influence * fit.residuals, influence * tested]))
@@ -184,14 +231,7 @@ def _rejection_share(fit: Within, column: int, sampled: Floats, std_error: float
     constant, linear, square = (
         factor * np.einsum("ij,ij->i", a, b) for a, b in ((base, base), (base, tilt), (tilt, tilt))
     )
-
-    def share(distance: float) -> float:
-        numerator = np.abs(top - distance * slope)
-        variance = np.maximum(constant - 2 * distance * linear + distance**2 * square, 0.0)
-        bar = abs(distance) / std_error
-        return float(np.mean(numerator >= (bar - TIE * max(1.0, bar)) * np.sqrt(variance)))
-
-    return share
+    return _Draws(top, slope, constant, linear, square, std_error)
 
 
 def _score_map(fit: Within, influence: Floats, residuals: Floats, own: Floats) -> Floats:
@@ -210,33 +250,44 @@ def _score_map(fit: Within, influence: Floats, residuals: Floats, own: Floats) -
     return scores
 
 
-def _inverted(
-    share: Callable[[float], float], estimate: float, std_error: float, n_clusters: int, level: float
-) -> tuple[float, float]:
+def _inverted(drawn: _Draws, estimate: float, n_clusters: int, level: float) -> tuple[float, float]:
     """Bounds of the values that are not rejected, found by bisection on each side of the estimate.
 
     Zero is one of the values tried, so that interval and p-value agree about it.
     """
-    start = float(special.stdtrit(n_clusters - 1, 1 - level / 2)) * std_error
+    start = float(special.stdtrit(n_clusters - 1, 1 - level / 2)) * drawn.std_error
     bounds = []
     for side in (-1.0, 1.0):
         first = abs(estimate) if side * estimate < 0 else start
-        bounds.append(estimate + side * _reach(share, side, first, std_error, level))
+        bounds.append(estimate + side * _reach(drawn, side, first, level))
     return bounds[0], bounds[1]
 
 
-def _reach(
-    share: Callable[[float], float], side: float, first: float, std_error: float, level: float
-) -> float:
-    """Distance from the estimate to the first rejected value on one side, infinite if there is none."""
+def _reach(drawn: _Draws, side: float, first: float, level: float) -> float:
+    """Distance from the estimate to the first rejected value on one side, infinite if there is none.
+
+    Once the bracket is narrow, draws on which both its ends agree are not looked at again.
+    """
     inside, outside = 0.0, first
-    while share(side * outside) > level:
-        if outside > FAR * max(first, std_error):
+    at_inside, at_outside = drawn.extreme(0.0), drawn.extreme(side * outside)
+    while at_outside.mean() > level:
+        if outside > FAR * max(first, drawn.std_error):
             return float(np.inf)
-        inside, outside = outside, 2 * outside
-    for _ in range(HALVINGS):
+        inside, at_inside = outside, at_outside
+        outside = 2 * outside
+        at_outside = drawn.extreme(side * outside)
+    size, settled = len(at_inside), 0
+    for step in range(HALVINGS):
         middle = (inside + outside) / 2
-        inside, outside = (middle, outside) if share(side * middle) > level else (inside, middle)
+        at_middle = drawn.extreme(side * middle)
+        if (settled + at_middle.sum()) / size > level:
+            inside, at_inside = middle, at_middle
+        else:
+            outside, at_outside = middle, at_middle
+        if step >= NARROW_AFTER:
+            unsettled = at_inside != at_outside
+            settled += int(at_inside[~unsettled].sum())
+            drawn, at_inside, at_outside = drawn.some(unsettled), at_inside[unsettled], at_outside[unsettled]
     return inside
 
 
