@@ -19,6 +19,7 @@ _HOME = {
     "kpi_trend": "kpilab.scorecard.trends",
     "target_history": "kpilab.scorecard.in_force",
     "kpi_frame": "kpilab.scorecard.panels",
+    "allocate_targets": "kpilab.scorecard.targets",
     "fit_links": "kpilab.evidence.links",
     "find_missing_links": "kpilab.evidence.missing",
     "screen_pairs": "kpilab.evidence.explore",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import kpilab as kl
-from kpilab.problems import InputError
+from kpilab.problems import InputError, Problem, stop_on
 
 if TYPE_CHECKING:
     from kpilab.show import Result
@@ -27,6 +27,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+class Method(StrEnum):
+    """How a target is split."""
+
+    capability = "capability"
+    proportional = "proportional"
+    equal = "equal"
+    gap_to_best = "gap_to_best"
+    evidence = "evidence"
 
 
 class Template(StrEnum):
@@ -114,6 +124,46 @@ def trend(
 
 
 @app.command()
+def targets(
+    folder: Folder,
+    kpi: Annotated[str, typer.Option(help="The KPI.")],
+    target: Annotated[str, typer.Option(help="0.95, 95% (of a share), or +5% relative to the actual.")],
+    period: Annotated[
+        str | None, typer.Option(help="When: 2024-03 or 2024. Default: a year after the last complete one.")
+    ] = None,
+    method: Annotated[Method, typer.Option(help="How it is split; evidence: among drivers.")] = (
+        Method.capability
+    ),
+    unit: Annotated[str | None, typer.Option(help="Whose target. Default: the unit at the top.")] = None,
+    lock: Annotated[
+        list[str] | None, typer.Option(metavar="UNIT=VALUE", help="A target that is given; repeat it.")
+    ] = None,
+    down_to: Annotated[str | None, typer.Option(help="The lowest level. Default: all that have it.")] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the targets into the cascade's folder, as illustrative.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Split a target among the units below, or among the drivers, so that they add up to it."""
+    cascade, history = _read(folder)
+    plan = kl.allocate_targets(
+        cascade,
+        history,
+        kpi=kpi,
+        target=target,
+        period=period,
+        method=method.value,
+        unit=unit,
+        locked=_locks(lock or []),
+        down_to=down_to,
+        links=kl.fit_links(cascade, history) if method is Method.evidence else None,
+    )
+    if write:
+        kl.write_cascade(plan.apply(cascade))
+    _print(plan, as_json)
+
+
+@app.command()
 def links(folder: Folder, as_json: AsJson = False) -> None:
     """Test every assumed link against history."""
     _print(kl.fit_links(*_read(folder)), as_json)
@@ -174,6 +224,23 @@ def schema() -> None:
     from kpilab.model.files import cascade_schema
 
     print(json.dumps(cascade_schema(), indent=2))
+
+
+def _locks(pairs: Sequence[str]) -> dict[str, float]:
+    """Read ``UNIT=VALUE``; a percentage is a share."""
+    locks, problems = {}, []
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        try:
+            number = float(text.strip().removesuffix("%"))
+        except ValueError:
+            problems.append(
+                Problem("--lock", f"'{pair}' is no lock; write UNIT=VALUE, like city=0.9 or city=90%")
+            )
+            continue
+        locks[name.strip()] = number / 100 if text.strip().endswith("%") else number
+    stop_on(problems)
+    return locks
 
 
 def _read(folder: Path) -> tuple[Any, Any]:

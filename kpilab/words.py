@@ -11,6 +11,8 @@ ActionKind = Literal["initiative", "measurement", "structural", "shock"]
 TargetStatus = Literal["official", "illustrative"]
 AcrossUnits = Literal["sum", "same"]
 OverTime = Literal["sum", "mean", "last"]
+SplitMethod = Literal["proportional", "equal", "capability", "gap_to_best"]
+TargetMethod = Literal["proportional", "equal", "capability", "gap_to_best", "evidence"]
 KpiKind = Literal["ratio", "sum", "mean", "last", "min", "max", "formula"]
 
 Severity = Literal["error", "warning", "note"]
@@ -25,6 +27,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 MAP_VERDICTS: tuple[MapVerdict, ...] = get_args(MapVerdict)
 KPI_KINDS: tuple[KpiKind, ...] = get_args(KpiKind)
+TARGET_METHODS: tuple[TargetMethod, ...] = get_args(TargetMethod)
 BREAK_KINDS: tuple[ActionKind, ...] = ("measurement", "structural", "shock")
 
 PERIODS_PER_YEAR: dict[Frequency, int] = {"day": 365, "week": 52, "month": 12, "quarter": 4, "year": 1}
