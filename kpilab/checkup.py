@@ -1,17 +1,21 @@
 """Join what every room finds into one report: `kl.check`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from kpilab.evidence import map_checks
 from kpilab.model import checks, history_checks, level_checks
 from kpilab.model.cascade import Cascade
 from kpilab.model.checks import CheckReport, in_order
 from kpilab.model.history import History
-from kpilab.scorecard import quality
+from kpilab.scorecard import goal_coverage, kpi_quality, quality, quality_findings
 
 
 def check(
-    cascade: Cascade, history: History | None = None, *, pay: Mapping[str, float] | None = None
+    cascade: Cascade,
+    history: History | None = None,
+    *,
+    links: Iterable[kpi_quality.TestedLink] | None = None,
+    pay: Mapping[str, float] | None = None,
 ) -> CheckReport:
     """Report everything wrong or weak in a cascade and its history.
 
@@ -20,6 +24,8 @@ def check(
     cascade : Cascade
     history : History, optional
         Without it only the cascade itself is checked.
+    links : LinkResults, optional
+        Tested links: their verdicts enter the findings, the KPI-quality table and the coverage of goals.
     pay : mapping of objective to number, optional
         Bonus money per objective, as amounts or shares, to be compared with the priorities.
 
@@ -27,10 +33,25 @@ def check(
     -------
     CheckReport
         One row per finding, errors first: severity, rule, where (``file:line`` or unit and period), what,
-        remedy.
+        remedy. Its `quality()` has one row per KPI, its `coverage()` one per objective and success factor.
+
+    Raises
+    ------
+    InputError
+        When `pay` names an unknown objective.
     """
-    found = [*checks.findings(cascade), *level_checks.findings(cascade, pay), *map_checks.findings(cascade)]
-    if history is not None:
-        found += history_checks.findings(cascade, history)
-        found += quality.findings(cascade, history)
-    return CheckReport(cascade.name, in_order(found))
+    tested = None if links is None else list(links)
+    found = [
+        *checks.findings(cascade),
+        *level_checks.findings(cascade, pay),
+        *map_checks.findings(cascade, tested),
+    ]
+    covered = goal_coverage.goal_coverage(cascade, tested)
+    found += goal_coverage.findings(cascade, covered, tested is not None)
+    if history is None:
+        return CheckReport(cascade.name, in_order(found), None, covered)
+    found += history_checks.findings(cascade, history)
+    found += quality.findings(cascade, history)
+    table = kpi_quality.kpi_quality(cascade, history, tested)
+    found += quality_findings.findings(cascade, table)
+    return CheckReport(cascade.name, in_order(found), table, covered, quality_findings.summary(table))

@@ -17,6 +17,7 @@ import kpilab as kl
 from kpilab.problems import InputError, Problem, stop_on
 
 if TYPE_CHECKING:
+    from kpilab.model.checks import CheckReport
     from kpilab.show import Result
 
 FOUND_ERRORS, BAD_INPUT, SOME_FAILED = 1, 2, 3
@@ -86,10 +87,19 @@ def init(
 
 
 @app.command()
-def check(folder: Folder, as_json: AsJson = False) -> None:
+def check(
+    folder: Folder,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="How good each KPI is as an indicator, instead of the findings.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Report everything wrong or weak in a cascade and its history; exit code 1 when there are errors."""
     report = kl.check(*_read(folder))
-    _print(report, as_json)
+    if quality:
+        _print_quality(report, as_json)
+    else:
+        _print(report, as_json)
     if report.has_errors:
         raise typer.Exit(FOUND_ERRORS)
 
@@ -257,6 +267,17 @@ def _print(result: "Result", as_json: bool) -> None:
 
         table = result.shown()
         print("\n".join((result.title, result.text, "", table_text(table, len(table)))).rstrip())
+
+
+def _print_quality(report: "CheckReport", as_json: bool) -> None:
+    table = report.quality()
+    if as_json:
+        _print_json(report.glance().iloc[0].to_dict(), table.to_dict("records"))
+    else:
+        from kpilab.show import table_text
+
+        parts = [table_text(part, len(table)) for part in (report.quality_shown(), report.coverage())]
+        print("\n".join((report.title, report.text, "", parts[0], "", parts[1])).rstrip())
 
 
 def _print_json(glance: Mapping[Any, Any], rows: Sequence[Mapping[Any, Any]]) -> None:

@@ -1,17 +1,25 @@
-"""What is wrong with the map before any history is looked at: loops without a lag, shared measures."""
+"""What is wrong with the map: loops without a lag, shared measures, and, once tested, arrows that history denies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kpilab.evidence.unroll import find_same_period_loops
 from kpilab.model.cascade import Cascade, Link
 from kpilab.problems import Finding
+from kpilab.scorecard.kpi_quality import TestedLink
 from kpilab.scorecard.panels import measures_of
 from kpilab.show import listed
 
 
-def findings(cascade: Cascade) -> list[Finding]:
-    """List loops that have no lag and links that are partly true by construction."""
-    return [*_loops(cascade), *_shared(cascade)]
+def findings(cascade: Cascade, links: Iterable[TestedLink] | None = None) -> list[Finding]:
+    """List loops that have no lag, links that are partly true by construction, and links that history contradicts.
+
+    Parameters
+    ----------
+    cascade : Cascade
+    links : LinkResults, optional
+        Tested links.
+    """
+    return [*_loops(cascade), *_shared(cascade), *_contradicted(cascade, links or ())]
 
 
 def shared_measures(cascade: Cascade, link: Link) -> tuple[str, ...]:
@@ -39,3 +47,15 @@ def _shared(cascade: Cascade) -> Iterator[Finding]:
             yield Finding(
                 "warning", "shared_measures", where, what, "define one of the two without the shared measure"
             )
+
+
+def _contradicted(cascade: Cascade, links: Iterable[TestedLink]) -> Iterator[Finding]:
+    place = {
+        (link.cause, link.effect): f"#{position}" for position, link in reversed([*enumerate(cascade.links)])
+    }
+    for result in links:
+        if result.verdict == "contradicted":
+            what = f"history contradicts link {result.cause}->{result.effect}"
+            where = cascade.where("links", place.get((result.cause, result.effect), ""))
+            remedy = "read its page in the evidence report, then drop or redraw it; nothing should rest on it"
+            yield Finding("warning", "link_contradicted", where, what, remedy)

@@ -2,26 +2,37 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from kpilab.model.cascade import Cascade, Kpi, Target
-from kpilab.problems import Finding
+from kpilab.problems import Finding, one_problem
 from kpilab.show import Result, count_of, listed
 from kpilab.words import SEVERITIES
 
 WEIGHT_SLACK = 1e-6
 COLUMNS = ["severity", "rule", "where", "what", "remedy"]
 
+QUALITY_SHOWN = [
+    "kpi", "completeness", "periods_late", "signal_to_noise", "seasonality", "nearest", "nearest_correlation",
+    "break_shift", "break_at", "bunching_p", "n_never_missed", "year_end_p", "owner", "process",
+]  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class CheckReport(Result):
-    """Everything wrong or weak, errors first; `tidy()` has ``severity, rule, where, what, remedy``."""
+    """Everything wrong or weak, errors first; `tidy()` has ``severity, rule, where, what, remedy``.
+
+    `quality()` has one row per KPI, `coverage()` one per objective and success factor.
+    """
 
     name: str
     findings: tuple[Finding, ...]
+    quality_table: pd.DataFrame | None = None
+    coverage_table: pd.DataFrame | None = None
+    quality_text: str = ""
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -47,12 +58,43 @@ class CheckReport(Result):
         counted = [f"{count_of(int(self.glance()[f'n_{s}s'].iloc[0]), s)}" for s in SEVERITIES]
         rules = list(dict.fromkeys(f.rule for f in self.findings if f.severity != "note"))
         first = listed(counted) + "."
-        return f"{first}\nLook first at: {listed(rules, most=8)}." if rules else first
+        look = f"Look first at: {listed(rules, most=8)}." if rules else ""
+        return "\n".join(line for line in (first, look, self.quality_text) if line)
+
+    def quality(self) -> pd.DataFrame:
+        """Return how good each KPI is as an indicator, one row per KPI; see `kpi_quality` for the columns.
+
+        Raises
+        ------
+        InputError
+            When the cascade was checked without a history.
+        """
+        return _present(self.quality_table, "quality")
+
+    def quality_shown(self) -> pd.DataFrame:
+        """Return the columns of `quality` that people read first."""
+        return self.quality()[QUALITY_SHOWN]
+
+    def coverage(self) -> pd.DataFrame:
+        """Return what measures each objective and success factor; see `goal_coverage` for the columns.
+
+        Raises
+        ------
+        InputError
+            When only the findings of a part are at hand, which no one checked as a whole.
+        """
+        return _present(self.coverage_table, "coverage")
 
     def about(self, *words: str) -> "CheckReport":
         """Return the findings that name any of these words (a unit, a KPI)."""
         kept = tuple(f for f in self.findings if any(w in f.where or w in f.what for w in words))
-        return CheckReport(self.name, kept)
+        return replace(self, findings=kept)
+
+
+def _present(table: pd.DataFrame | None, name: str) -> pd.DataFrame:
+    if table is None:
+        raise one_problem(name, "was not computed; give kl.check the cascade and its history")
+    return table.copy()
 
 
 def in_order(findings: Iterator[Finding] | list[Finding]) -> tuple[Finding, ...]:
