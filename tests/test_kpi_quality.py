@@ -123,7 +123,9 @@ def test_numbers_of_the_table_are_those_of_the_making(report):
     assert table.loc["good", "signal_to_noise"] == pytest.approx((0.5 + 0.245) / 0.25, rel=0.15)
     assert table.loc["good", "leads_to"] == "spike (contradicted)"
     assert table.loc["clean", "n_never_missed"] == 1
-    assert 3 < table.loc["spike", "year_end_spike"] < 4  # 2 / 0.5, less what the spike itself adds to the noise
+    assert (
+        3 < table.loc["spike", "year_end_spike"] < 4
+    )  # 2 / 0.5, less what the spike itself adds to the noise
     assert list(report.quality().columns) == COLUMNS
 
 
