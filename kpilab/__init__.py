@@ -22,6 +22,7 @@ _HOME = {
     "allocate_targets": "kpilab.scorecard.targets",
     "fit_links": "kpilab.evidence.links",
     "find_missing_links": "kpilab.evidence.missing",
+    "evaluate_actions": "kpilab.evidence.actions",
     "screen_pairs": "kpilab.evidence.explore",
     "strategy_map": "kpilab.delivery.maps",
     "forest": "kpilab.delivery.pages",

@@ -19,12 +19,16 @@ Severity = Literal["error", "warning", "note"]
 Status = Literal["met", "near", "missed", "no target", "incomplete", "no data"]
 Trend = Literal["better", "worse", "up", "down", "flat", ""]
 Verdict = Literal["supported", "contradicted", "inconclusive", "untestable"]
+ActionVerdict = Literal[
+    "worked", "did not work", "inconclusive", "cannot be separated", "ruler changed", "moved", "untestable"
+]
 
 MapVerdict = Literal["agrees", "disagrees", "untestable"]
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 STATUSES: tuple[Status, ...] = get_args(Status)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+ACTION_VERDICTS: tuple[ActionVerdict, ...] = get_args(ActionVerdict)
 MAP_VERDICTS: tuple[MapVerdict, ...] = get_args(MapVerdict)
 KPI_KINDS: tuple[KpiKind, ...] = get_args(KpiKind)
 TARGET_METHODS: tuple[TargetMethod, ...] = get_args(TargetMethod)

@@ -207,18 +207,26 @@ class Link(Noun):
 
 
 class Action(Noun):
-    """Something done, or something that happened, at some units from some period on."""
+    """Something done, or something that happened, at some units from some period on.
+
+    `starts` gives single units a start of their own (a staggered roll-out; `start` holds for the rest),
+    `ramp` the number of periods until the full effect, `unaffected` KPIs that it cannot have moved: when they
+    move all the same, something else happened.
+    """
 
     id: Id
     name: str
     kind: ActionKind = "initiative"
     units: Annotated[tuple[Id, ...], BeforeValidator(as_tuple)] = ()
     start: PeriodText
+    starts: dict[Id, PeriodText] = Field(default_factory=dict)
     end: PeriodText | None = None
+    ramp: Annotated[int, Field(ge=1)] | None = None
     cost: Annotated[float, Field(ge=0)] | None = None
     owner: Id | None = None
     process: Id | None = None
     expects: dict[str, Change] = Field(default_factory=dict)
+    unaffected: Annotated[tuple[Id, ...], BeforeValidator(as_tuple)] = ()
     source: str = ""
 
     @field_validator("expects", mode="before")

@@ -34,7 +34,7 @@ def reference_problems(cascade: Cascade, unread: frozenset[str] = frozenset()) -
         problems += [*_unknown_levels(cascade), *_unit_tree(cascade)]
     if "perspectives" not in unread:
         problems += _unknown_perspectives(cascade)
-    problems += _link_faults(cascade)
+    problems += [*_link_faults(cascade), *_action_faults(cascade)]
     if "frequency" not in unread:
         problems += _periods(cascade)
     return [*problems, *_formulas(cascade)]
@@ -86,6 +86,8 @@ def _references(cascade: Cascade) -> Iterator[tuple[str, int, str, str, str | No
     for position, action in enumerate(cascade.actions):
         yield from (("actions", position, "units", "unit", unit) for unit in action.units)
         yield from (("actions", position, "expects", "kpi", kpi) for kpi in action.expects)
+        yield from (("actions", position, "unaffected", "kpi", kpi) for kpi in action.unaffected)
+        yield from (("actions", position, "starts", "unit", unit) for unit in action.starts)
     for position, link in enumerate(cascade.links):
         yield from (("links", position, "except", "unit", unit) for unit in link.excluded)
 
@@ -168,11 +170,31 @@ def _link_faults(cascade: Cascade) -> Iterator[Problem]:
             yield Problem(where, f"kpi '{kpi.id}' is better 'near' something; say what with near: <number>")
 
 
+def _action_faults(cascade: Cascade) -> Iterator[Problem]:
+    for position, action in enumerate(cascade.actions):
+        for kpi in sorted(set(action.expects) & set(action.unaffected)):
+            where = cascade.where("actions", f"#{position}", "unaffected")
+            yield Problem(
+                where, f"action '{action.id}' expects '{kpi}' to move and to be unaffected; drop one"
+            )
+        elsewhere = sorted(set(action.starts) - cascade.with_descendants(action.units))
+        for unit in elsewhere if action.units else []:
+            where = cascade.where("actions", f"#{position}", "starts")
+            yield Problem(
+                where, f"action '{action.id}' starts at '{unit}', which is not among its units; add it"
+            )
+
+
 def _periods(cascade: Cascade) -> Iterator[Problem]:
     dated: list[tuple[str, int, str, str | None]] = [
         ("actions", i, "start", action.start) for i, action in enumerate(cascade.actions)
     ]
     dated += [("actions", i, "end", action.end) for i, action in enumerate(cascade.actions)]
+    dated += [
+        ("actions", i, "starts", period)
+        for i, action in enumerate(cascade.actions)
+        for period in action.starts.values()
+    ]
     dated += [("targets", i, "from", target.start) for i, target in enumerate(cascade.targets)]
     dated += [("targets", i, "to", target.end) for i, target in enumerate(cascade.targets)]
     dated += [

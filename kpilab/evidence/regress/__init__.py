@@ -1,6 +1,7 @@
 """Regressions that test links: arrays in, frozen results out, every number checked against R or statsmodels.
 
-No domain word enters here. `linear` holds the shared least squares, `windows` the lag equations, `panels`
+No domain word enters here. `did`, `synthetic_did`, `synthetic_cohorts` and `structural` estimate interventions.
+`linear` holds the shared least squares, `windows` the lag equations, `panels`
 and `wild` the panel estimators, `inference` what follows from an estimate, `breaks` the break test and
 `screening` all pairs at once.
 """
@@ -22,6 +23,8 @@ from .inference import (
 )
 from .linear import Estimate, Estimates, Fit, NotEstimable, ols
 from .screening import Screen, screen
+from .synthetic_cohorts import Cohorts, synthetic_cohorts
+from .synthetic_did import SyntheticDid, synthetic_did
 from .windows import (
     Design,
     JointTest,
@@ -35,20 +38,26 @@ from .windows import (
 )
 
 __all__ = [
+    "Cohorts",
     "Design",
     "Estimate",
     "Estimates",
     "FishersC",
     "Fit",
+    "GroupTime",
+    "Intervention",
     "JointTest",
     "NotEstimable",
     "Profile",
     "Screen",
     "SupF",
+    "SyntheticDid",
+    "att_gt",
     "benjamini_hochberg",
     "detectable_effect",
     "e_value",
     "fishers_c",
+    "intervention",
     "joint_lags",
     "link_design",
     "link_equation",
@@ -57,22 +66,35 @@ __all__ = [
     "lp_window",
     "ols",
     "panel",
+    "placebo_steps",
     "robustness_value",
     "screen",
     "sup_f",
+    "synthetic_cohorts",
+    "synthetic_did",
     "tost",
     "wild_cluster",
 ]
 
 if TYPE_CHECKING:
+    from .did import GroupTime, att_gt
     from .panels import panel
+    from .structural import Intervention, intervention, placebo_steps
     from .wild import wild_cluster
 
-_LATER = {"panel": "panels", "wild_cluster": "wild"}
+_LATER = {
+    "GroupTime": "did",
+    "Intervention": "structural",
+    "att_gt": "did",
+    "intervention": "structural",
+    "panel": "panels",
+    "placebo_steps": "structural",
+    "wild_cluster": "wild",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Load the panel estimators when they are first asked for."""
+    """Load the panel estimators and the effects of interventions when they are first asked for."""
     if name in _LATER:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -129,7 +129,9 @@ class GroupTime:
         if horizon is not None:
             after = after & (self.period - self.group < horizon)
         if not after.any():
-            raise NotEstimable("no period after the start in which anybody can be compared", reason="too few rows")
+            raise NotEstimable(
+                "no period after the start in which anybody can be compared", reason="too few rows"
+            )
         key = {
             "simple": np.zeros_like(self.group),
             "group": self.group,
@@ -285,7 +287,9 @@ def att_gt(
 def _checked(y: ArrayLike, start: ArrayLike, base_periods: int) -> tuple[Floats, Floats]:
     values, first = np.asarray(y, dtype=float), np.asarray(start, dtype=float)
     if values.ndim != 2 or first.shape != (values.shape[1],):
-        raise ValueError(f"y must be periods × units and start one per unit, not {values.shape}, {first.shape}")
+        raise ValueError(
+            f"y must be periods × units and start one per unit, not {values.shape}, {first.shape}"
+        )
     if np.isinf(values).any() or np.isnan(first).any():
         raise ValueError("y must be finite or NaN, and start a row of y or infinite")
     if base_periods < 1:
@@ -322,7 +326,9 @@ def _cell(
     return group, period, here - there, len(start) * influence, int(mine.sum() + theirs.sum())
 
 
-def _weighted(att: Floats, influence: Floats, groups: NDArray[np.int64], start: Floats) -> tuple[float, Floats]:
+def _weighted(
+    att: Floats, influence: Floats, groups: NDArray[np.int64], start: Floats
+) -> tuple[float, Floats]:
     """Average by the size of the groups; the sizes are estimated too, and their influence is added."""
     member = start[:, None] == groups[None, :]
     share = member.mean(axis=0)
@@ -395,6 +401,6 @@ def _welch(influence: Floats, start: Floats) -> tuple[float, float]:
     sizes, squares = sizes[matters], squares[matters]
     variance = sizes / (sizes - 1) * squares / len(influence) ** 2
     total = float(variance.sum())
-    if total <= 0:
+    if total < np.finfo(float).tiny ** 0.5:
         return float("nan"), float("nan")
     return float(np.sqrt(total)), float(total**2 / (variance**2 / (sizes - 1)).sum())

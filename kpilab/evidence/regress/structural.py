@@ -130,7 +130,8 @@ def intervention(
         std_errors=scale * errors[:-1],
         counterfactual=smoothed,
         level_sd=scale * float(np.sqrt(named["sigma2.level"])),
-        irregular_sd=scale * float(np.sqrt(named.get("sigma2.ar", named.get("sigma2.irregular", 0.0)))),
+        irregular_sd=scale
+        * float(np.sqrt(named["sigma2.irregular" if irregular == "white" else "sigma2.ar"])),
         ar=float(named.get("ar.L1", 0.0)),
         parameters=np.asarray(fitted.params, dtype=float),
         n_obs=int(known.sum()),
@@ -180,6 +181,37 @@ def placebo_steps(
     return np.array(found)
 
 
+def predicted(
+    y: ArrayLike, n_before: int, regressors: ArrayLike | None = None, *, irregular: Irregular = "ar1"
+) -> tuple[Floats, Floats]:
+    """Predict a series from what was known before: level and regressors, and the errors around them, both (T,).
+
+    Parameters
+    ----------
+    y : array-like, shape (T,)
+        Only its first `n_before` values are used; before the start the prediction is the smoothed series.
+    n_before : int
+    regressors, irregular
+        As for `intervention`.
+    """
+    series = np.asarray(y, dtype=float).copy()
+    series[n_before:] = np.nan
+    extra = _columns(regressors, len(series))
+    extra = extra[:, np.ptp(extra[:n_before], axis=0) > 0]
+    scale = float(np.nanstd(series))
+    if not scale > 0:
+        raise NotEstimable("the series does not vary before the start", reason="no variation")
+    base = _fitted(_model(series[:n_before] / scale, extra[:n_before], irregular), irregular)
+    smoothed = _model(series / scale, extra, irregular).smooth(base.params)
+    n_inner = smoothed.smoothed_state.shape[0] - extra.shape[1]
+    loads = np.zeros((smoothed.smoothed_state.shape[0], len(series)))
+    loads[0], loads[n_inner:] = 1.0, extra.T
+    variance = np.einsum("it,ijt,jt->t", loads, smoothed.smoothed_state_cov, loads)
+    named = dict(zip(smoothed.model.param_names, base.params, strict=True))
+    noise = named.get("sigma2.irregular", named.get("sigma2.ar", 0.0)) / (1 - named.get("ar.L1", 0.0) ** 2)
+    return scale * (loads * smoothed.smoothed_state).sum(axis=0), scale * np.sqrt(variance + noise)
+
+
 def step(n_periods: int, start: int) -> Floats:
     """Return 0 before `start` and 1 from it on, shape (n_periods,).
 
@@ -222,7 +254,8 @@ def _checked(y: ArrayLike, shape: ArrayLike, regressors: ArrayLike | None) -> tu
     columns = columns[:, _varying(columns, known)]
     if known.sum() - columns.shape[1] < FEWEST:
         raise NotEstimable(
-            f"{int(known.sum())} values are too few for {columns.shape[1]} coefficients", reason="too few rows"
+            f"{int(known.sum())} values are too few for {columns.shape[1]} coefficients",
+            reason="too few rows",
         )
     if np.linalg.matrix_rank(columns[known] - columns[known].mean(axis=0)) < columns.shape[1]:
         raise NotEstimable("the intervention cannot be told from the regressors", reason="collinear")

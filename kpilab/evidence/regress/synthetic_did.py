@@ -56,6 +56,11 @@ class SyntheticDid:
     n_before: int
     n_after: int
 
+    @property
+    def studentized(self) -> float:
+        """Return the estimate in units of the misfit before the start."""
+        return self.estimate / max(self.pre_rmse, np.finfo(float).tiny)
+
 
 @dataclass(frozen=True, eq=False)
 class Placebos:
@@ -189,20 +194,29 @@ def placebos(
     if actual.n_controls <= actual.n_treated:
         raise NotEstimable(
             f"{actual.n_controls} controls for {actual.n_treated} treated units leave nobody for a placebo",
-            reason="too few clusters",
+            reason="too few rows",
         )
     fits = []
-    for chosen in _sets(actual.n_controls, actual.n_treated, most, seed):
+    for chosen in sets_of(actual.n_controls, actual.n_treated, most, seed):
         there = np.zeros(actual.n_controls, dtype=bool)
         there[list(chosen)] = True
         fits.append(synthetic_did(controls, there, n_before, method=method))
     estimates = np.array([fit.estimate for fit in fits])
-    studentized = np.array([_studentized(fit) for fit in fits])
-    beyond = int((np.abs(studentized) >= abs(_studentized(actual)) * (1 - 1e-12)).sum())
-    n = len(fits)
-    return Placebos(
-        estimates, studentized, float(estimates.std()), (1 + beyond) / (1 + n), 1 / (1 + n), seed
-    )
+    studentized = np.array([fit.studentized for fit in fits])
+    p_value = rank_p(actual.studentized, studentized)
+    return Placebos(estimates, studentized, float(estimates.std()), p_value, 1 / (1 + len(fits)), seed)
+
+
+def rank_p(actual: float, others: Floats) -> float:
+    """Return the two-sided p-value of a rank: (1 + as large or larger) / (1 + B).
+
+    Examples
+    --------
+    >>> rank_p(3.0, np.array([1.0, -3.5, 0.2]))
+    0.5
+    """
+    beyond = int((np.abs(others) >= abs(actual) * (1 - 1e-12)).sum())
+    return (1 + beyond) / (1 + len(others))
 
 
 def jackknife_std_error(y: ArrayLike, treated: ArrayLike, n_before: int) -> float:
@@ -221,7 +235,7 @@ def jackknife_std_error(y: ArrayLike, treated: ArrayLike, n_before: int) -> floa
     fit = synthetic_did(values, mine, n_before)
     if fit.n_treated < 2 or (fit.unit_weights > 0).sum() < 2:
         raise NotEstimable(
-            "the jackknife needs two treated units and two controls with weight", reason="too few clusters"
+            "the jackknife needs two treated units and two controls with weight", reason="too few rows"
         )
     contrast = _contrast(values, fit)
     own, others = contrast[mine], contrast[~mine]
@@ -233,7 +247,9 @@ def jackknife_std_error(y: ArrayLike, treated: ArrayLike, n_before: int) -> floa
     return float(np.sqrt((n - 1) / n * ((np.array(without) - np.mean(without)) ** 2).sum()))
 
 
-def _checked(y: ArrayLike, treated: ArrayLike, n_before: int, method: Method) -> tuple[Floats, NDArray[np.bool_]]:
+def _checked(
+    y: ArrayLike, treated: ArrayLike, n_before: int, method: Method
+) -> tuple[Floats, NDArray[np.bool_]]:
     values, mine = np.asarray(y, dtype=float), np.asarray(treated, dtype=bool)
     if values.ndim != 2 or mine.shape != (values.shape[1],):
         raise ValueError(f"y must be periods × units, treated one per unit, not {values.shape}, {mine.shape}")
@@ -242,7 +258,7 @@ def _checked(y: ArrayLike, treated: ArrayLike, n_before: int, method: Method) ->
     if method not in ("sdid", "sc", "did"):
         raise ValueError(f"method must be sdid, sc or did, not {method!r}")
     if not mine.any() or mine.all():
-        raise NotEstimable("it takes treated units and controls", reason="too few clusters")
+        raise NotEstimable("it takes treated units and controls", reason="too few rows")
     if not (1 if method == "did" else 2) <= n_before < len(values):
         raise NotEstimable(
             f"{n_before} of {len(values)} periods before the start are not enough", reason="too few rows"
@@ -276,12 +292,8 @@ def _contrast(values: Floats, fit: SyntheticDid) -> Floats:
     return contrast
 
 
-def _studentized(fit: SyntheticDid) -> float:
-    return fit.estimate / max(fit.pre_rmse, np.finfo(float).tiny)
-
-
-def _sets(n: int, size: int, most: int, seed: int) -> Iterator[tuple[int, ...]]:
-    """Yield sets of controls: all of them when there are at most `most`, else different random ones."""
+def sets_of(n: int, size: int, most: int, seed: int) -> Iterator[tuple[int, ...]]:
+    """Yield sets of `size` out of `n`: all of them when there are at most `most`, else different random ones."""
     if comb(n, size) <= most:
         yield from combinations(range(n), size)
         return
