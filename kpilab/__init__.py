@@ -18,6 +18,7 @@ _HOME = {
     "score_goals": "kpilab.scorecard.goals",
     "kpi_trend": "kpilab.scorecard.trends",
     "target_history": "kpilab.scorecard.in_force",
+    "explain": "kpilab.scorecard.explain",
     "kpi_frame": "kpilab.scorecard.panels",
     "allocate_targets": "kpilab.scorecard.targets",
     "fit_links": "kpilab.evidence.links",

@@ -174,6 +174,22 @@ def targets(
 
 
 @app.command()
+def explain(
+    folder: Folder,
+    kpi: Annotated[str, typer.Option(help="The KPI that moved.")],
+    start: Annotated[str | None, typer.Option(help="Period or span. Default: a year before the end.")] = None,
+    end: Annotated[str | None, typer.Option(help="Period or span. Default: the last complete one.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Default: the highest that has the KPI.")] = None,
+    against: Annotated[str | None, typer.Option(help="Another unit to compare with, at the end.")] = None,
+    level: Annotated[str | None, typer.Option(help="Divide among the units of this level.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a KPI moved, or why two units differ: contributions that add up to the change."""
+    asked: dict[str, Any] = {"kpi": kpi, "start": start, "end": end, "unit": unit, "against": against}
+    _print(kl.explain(*_read(folder), **asked, level=level), as_json)
+
+
+@app.command()
 def links(folder: Folder, as_json: AsJson = False) -> None:
     """Test every assumed link against history."""
     _print(kl.fit_links(*_read(folder)), as_json)

@@ -142,6 +142,23 @@ def quantity(value: float, unit_of_measure: str = "") -> str:
     return f"{_float_text(value)} {unit_of_measure}".strip()
 
 
+def signed(change: float, unit_of_measure: str = "") -> str:
+    """Write a change with its sign; a change of a share is in percentage points.
+
+    Examples
+    --------
+    >>> signed(-0.25846, "share"), signed(1432.2, "beds"), signed(0.0)
+    ('-25.8 percentage points', '+1,432 beds', '0')
+    """
+    if math.isnan(change):
+        return "no value"
+    sign = "+" if change > 0 else ""
+    if unit_of_measure == "share":
+        points = f"{100 * change:.1f}" if abs(change) >= 0.001 else f"{100 * change:.2g}"
+        return f"{sign}{points} percentage points"
+    return f"{sign}{_float_text(change)} {unit_of_measure}".strip()
+
+
 def count_of(n: int, singular: str, plural: str = "") -> str:
     """Write a count with its noun.
 

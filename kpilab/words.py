@@ -18,6 +18,10 @@ KpiKind = Literal["ratio", "sum", "mean", "last", "min", "max", "formula"]
 Severity = Literal["error", "warning", "note"]
 Status = Literal["met", "near", "missed", "no target", "incomplete", "no data"]
 Trend = Literal["better", "worse", "up", "down", "flat", ""]
+ContributionEffect = Literal[
+    "level", "rate", "mix", "entered", "left", "missing", "own", "no denominator", "here", "there",
+    "binding", "handover", "part", "numerator", "denominator",
+]  # fmt: skip
 Verdict = Literal["supported", "contradicted", "inconclusive", "untestable"]
 ActionVerdict = Literal[
     "worked", "did not work", "inconclusive", "cannot be separated", "ruler changed", "moved", "untestable"

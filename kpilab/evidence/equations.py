@@ -21,6 +21,7 @@ from kpilab.model.cascade import Action, Cascade, Kpi, Link
 from kpilab.model.history import History
 from kpilab.model.periods import PANDAS_CODE, period_text
 from kpilab.scorecard.panels import KpiPanel, kpi_coarse_panel, kpi_panel
+from kpilab.scorecard.scales import transformed
 from kpilab.words import BREAK_KINDS, PERIODS_PER_YEAR, Frequency
 
 OWN_LAGS = 2
@@ -277,19 +278,6 @@ class LinkDataBuilder:
                 step[max(start, 0) : max(stop, 0), position] = 1.0
                 steps[f"{action.id} at {units[position]}"] = step
         return steps, kept
-
-
-def transformed(kpi: Kpi, panel: KpiPanel) -> np.ndarray:
-    """Return a KPI's values on the scale of its links: as they are, logs, or logits (k + ½)/(n + 1)."""
-    values = panel.values
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if kpi.transform == "log":
-            return np.where(values > 0, np.log(values), np.nan)
-        if kpi.transform == "logit":
-            share = (panel.numerator + 0.5) / (panel.denominator + 1) if kpi.kind == "ratio" else values
-            share = np.where(np.isnan(values), np.nan, share)
-            return np.where((share > 0) & (share < 1), np.log(share / (1 - share)), np.nan)
-    return values
 
 
 def lagged(values: np.ndarray, periods: int) -> np.ndarray:

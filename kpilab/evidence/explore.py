@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kpilab.evidence.equations import transformed
 from kpilab.evidence.fitting import seasonal_columns
 from kpilab.evidence.map_checks import shared_measures
 from kpilab.evidence.regress import Screen, benjamini_hochberg, screen
@@ -14,6 +13,7 @@ from kpilab.model.cascade import Cascade, Kpi, Link
 from kpilab.model.history import History
 from kpilab.problems import did_you_mean, one_problem
 from kpilab.scorecard.panels import kpi_panel
+from kpilab.scorecard.scales import transformed
 from kpilab.show import Result, count_of
 
 ALPHA = 0.05

@@ -58,6 +58,31 @@ def evaluate_formula(formula: str, values: Mapping[str, Any]) -> np.ndarray:
     return np.where(np.isfinite(result), result, np.nan)
 
 
+def additive_terms(formula: str) -> tuple[str, ...]:
+    """Split a formula into the terms that are added up, each with its sign.
+
+    Examples
+    --------
+    >>> additive_terms("orders * basket - (returns + 2 * fees)")
+    ('orders * basket', '-returns', '-(2 * fees)')
+    """
+    return tuple(
+        ast.unparse(term if positive else ast.UnaryOp(ast.USub(), term))
+        for term, positive in _terms(_parsed(formula).body, True)
+    )
+
+
+def _terms(node: ast.expr, positive: bool) -> list[tuple[ast.expr, bool]]:
+    match node:
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as sign, right=right):
+            same = positive if isinstance(sign, ast.Add) else not positive
+            return [*_terms(left, positive), *_terms(right, same)]
+        case ast.UnaryOp(op=sign, operand=operand):
+            return _terms(operand, positive if isinstance(sign, ast.UAdd) else not positive)
+        case _:
+            return [(node, positive)]
+
+
 @lru_cache(maxsize=1024)
 def _parsed(formula: str) -> ast.Expression:
     try:
