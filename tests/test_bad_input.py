@@ -103,6 +103,66 @@ IN_THE_CASCADE = {
         ("from: 2023-01, to: 2023-01", "from: 2023-02, to: 2023-01"),
         "cascade.yaml:33: ends in 2023-01, before it starts in 2023-02; exchange the two",
     ),
+    "a key misspelt that must be there": (
+        ("name: Grow}", "nme: Grow}"),
+        "cascade.yaml:10: objectives: 'grow': unknown key 'nme'; did you mean 'name'?",
+    ),
+    "an empty name": (
+        ("name: Grow}", "name: }"),
+        "cascade.yaml:10: objectives: 'grow': name is empty; it should be text; write it in quotes",
+    ),
+    "an infinite weight": (
+        ("last: stock, better:", "last: stock, weight: .inf, better:"),
+        "cascade.yaml:27: kpis: 'stock': weight is inf; it should be a finite number",
+    ),
+    "a level twice": (
+        ("levels: [company, shop]", "levels: [company, shop, shop]"),
+        "cascade.yaml:3: level 'shop' is named twice; keep one of the two",
+    ),
+    "a KPI that is its own parent": (
+        ("last: stock", "last: stock, parent: stock"),
+        "cascade.yaml:27: KPIs form a circle: stock > stock; give one of them another parent",
+    ),
+    "a KPI observed more often than the cascade counts": (
+        ("last: stock", "last: stock, every: week"),
+        "cascade.yaml:27: kpi 'stock': every week is more often than the cascade counts (by month); leave 'every' out",
+    ),
+    "a value nobody named": (
+        ("last: stock, better: lower", "last: stock, better: near"),
+        "cascade.yaml:27: kpi 'stock' is better 'near' something; say what with near: <number>",
+    ),
+    "a database file that is not there": (
+        ("{path: history.csv}", '{url: "sqlite:///no.db", query: "select 1"}'),
+        "history: the database did not answer the query (no such file: no.db); check url and query",
+    ),
+    "a database that kpilab has no driver for": (
+        ("{path: history.csv}", '{url: "firebird://host/db", query: "select 1"}'),
+        "history: the database did not answer the query (Can't load plugin: sqlalchemy.dialects:firebird); "
+        "check url and query",
+    ),
+    "an environment variable that is not set": (
+        ("{path: history.csv}", '{url: "env:NOT_SET", query: "select 1"}'),
+        "history: environment variable NOT_SET is not set; export NOT_SET=<database url>",
+    ),
+    "a lag that is negative": (
+        ("target: 500}", "target: 500}\nlinks:\n  - {cause: revenue, effect: stock, lag: -1}"),
+        "cascade.yaml:36: links: 'revenue -> stock': "
+        "lag: -1 is no lag; write a whole number of periods, or a range like [0, 2]",
+    ),
+    "a lag that is text": (
+        ("target: 500}", "target: 500}\nlinks:\n  - {cause: revenue, effect: stock, lag: 0-1}"),
+        "cascade.yaml:36: links: 'revenue -> stock': "
+        "lag: '0-1' is no lag; write a whole number of periods, or a range like [0, 2]",
+    ),
+    "a lag that runs backwards": (
+        ("target: 500}", "target: 500}\nlinks:\n  - {cause: revenue, effect: stock, lag: [2, 0]}"),
+        "cascade.yaml:36: links: 'revenue -> stock': lag: [2, 0] runs backwards; write [0, 2]",
+    ),
+    "an infinite effect size": (
+        ("target: 500}", "target: 500}\nlinks:\n  - {cause: revenue, effect: stock, min_effect: .inf}"),
+        "cascade.yaml:36: links: 'revenue -> stock': "
+        "min_effect: inf is no effect size; write a number above 0, or one like '0.2 sd'",
+    ),
     "a target of another frequency": (
         ("from: 2023-02, target", "from: 2023-Q1, target"),
         "cascade.yaml:34: from: period '2023-Q1' is a quarter; this cascade counts by month: write it like 2023-03",
@@ -167,6 +227,26 @@ IN_THE_HISTORY = {
         (",", ";"),
         "history.csv:1: cells are separated by ';'; save the table with commas (CSV UTF-8)",
     ),
+    "a year that cannot be": (
+        ("2023-01,b", "9999-01,b"),
+        "history.csv:3: period '9999-01' lies in the year 9999; write one from 1800 to 2200",
+    ),
+    "a quotation mark that is not closed": (
+        ("b,300", 'b,"300'),
+        "history.csv:3: 3 cells under 8 headings; check the commas and quotes",
+    ),
+    "a column without heading": (
+        ("minutes,days", "minutes,"),
+        "history.csv:1: column 8 has no heading; name it, or delete the column",
+    ),
+    "no measure": (
+        (ROWS, "period,unit\n2023-01,a\n"),
+        "history.csv:1: history has no measure; add a column for each",
+    ),
+    "a measure without name": (
+        (ROWS, "period,unit,measure,value\n2023-01,a,,5\n"),
+        "history.csv:2: measure is missing; name what was measured",
+    ),
     "an empty file": ((ROWS, ""), "history.csv: the file is empty; it needs at least a heading and one row"),
     "no rows": ((ROWS, "period,unit,a\n"), "history.csv: has a heading but no rows; add at least one"),
 }
@@ -220,9 +300,35 @@ def test_two_parents_are_named(tmp_path, capsys):
     text = SHOP.replace(
         "objectives:\n", "  - {unit: a, name: Shop A, level: shop, parent: b}\nobjectives:\n", 1
     )
-    assert told(write_cascade_folder(tmp_path, text), capsys)[0] == (
+    assert told(write_cascade_folder(tmp_path, text), capsys) == [
         "cascade.yaml:9: unit 'a' has two parents, 'all' and 'b'; keep one row"
-    )
+    ]
+
+
+def test_cascade_without_units_is_told_once(tmp_path, capsys):
+    text = SHOP[: SHOP.index("units:")] + SHOP[SHOP.index("objectives:") :]
+    assert told(write_cascade_folder(tmp_path, text), capsys) == [
+        "cascade.yaml:1: no units; list at least one: {unit: …, name: …, level: …}"
+    ]
+
+
+def test_references_of_a_faulty_entry_and_history_beside_a_faulty_unit_are_checked_in_the_same_go(
+    tmp_path, capsys
+):
+    text = SHOP.replace("name: Shop B, level", "nme: Shop B, level")
+    text += "links:\n  - {cause: revenu, effect: stock, sign: plus}\n"
+    lines = told(write_cascade_folder(tmp_path, text, ROWS.replace("b,300,30", "b,inf,30")), capsys)
+    assert lines == [
+        "cascade.yaml:8: units: 'b': unknown key 'nme'; did you mean 'name'?",
+        "cascade.yaml:36: links: 'revenu -> stock': sign is 'plus'; use one of '+', '-' or '?'",
+        "cascade.yaml:36: cause: unknown kpi 'revenu'; did you mean 'revenue'?",
+        "history.csv:3: revenue is 'inf'; infinity is no measurement; leave the cell empty or correct it",
+    ]
+
+
+def test_file_in_place_of_a_folder_is_told(tmp_path, capsys):
+    (line,) = told(write_cascade_folder(tmp_path) / "history.csv", capsys)
+    assert "history.csv: is a file; name a folder that holds cascade.yaml" in line
 
 
 def test_all_problems_of_cascade_and_history_in_one_go(tmp_path, capsys):

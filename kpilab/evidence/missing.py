@@ -18,6 +18,7 @@ from kpilab.evidence.fitting import DRAWS, SEED, LinkFit, equation_of, estimate,
 from kpilab.evidence.map_checks import shared_measures
 from kpilab.evidence.regress.inference import FishersC, benjamini_hochberg, fishers_c
 from kpilab.evidence.regress.linear import NotEstimable
+from kpilab.evidence.verdicts import q_text
 from kpilab.model.cascade import Cascade, Link
 from kpilab.model.history import History
 from kpilab.show import Result, count_of, number
@@ -188,9 +189,7 @@ def _judged(cascade: Cascade, denial: Denial, q_value: float) -> Denial:
     first, last = denial.link.lag
     when = f"in the same {cascade.frequency}" if last == 0 else f"within {count_of(last, cascade.frequency)}"
     interval = f"{number(fit.conf_low)} to {number(fit.conf_high)}" if fit else ""
-    numbers = (
-        f"estimate {number(fit.estimate) if fit else ''}, 95 % interval {interval}, q = {number(q_value)}"
-    )
+    numbers = f"estimate {number(fit.estimate) if fit else ''}, 95 % interval {interval}, {q_text(q_value)}"
     if q_value < ALPHA:
         said = f"Your map says that '{cause}' does not move '{effect}' {when}; history disagrees ({numbers})."
         return Denial(denial.link, denial.level, fit, denial.controls, "disagrees", said, q_value)

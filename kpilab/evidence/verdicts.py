@@ -44,13 +44,24 @@ def reason(
     interval = _interval(effect, fit.conf_low * size, fit.conf_high * size)
     said = {
         "too small": f"Too small to matter: {moves}, and the 90 % interval lies within ±{_bare(effect, bound * size)}",
-        "wrong sign": f"The other way round: {moves} ({interval}; q = {number(q_value)})",
-        "right sign": f"{moves} ({interval}; q = {number(q_value)})",
-        "check": f"{moves} (q = {number(q_value)}), but {listed([_failure(c) for c in failed])}",
-        "unclear": f"Not told apart from no effect: {moves} ({interval}; q = {number(q_value)}); "
+        "wrong sign": f"The other way round: {moves} ({interval}; {q_text(q_value)})",
+        "right sign": f"{moves} ({interval}; {q_text(q_value)})",
+        "check": f"{moves} ({q_text(q_value)}), but {listed([_failure(c) for c in failed])}",
+        "unclear": f"Not told apart from no effect: {moves} ({interval}; {q_text(q_value)}); "
         f"this history would have shown an effect of {_bare(effect, detectable * size)} or more",
     }[rule]
     return f"{said[0].upper()}{said[1:]}{same_period}."
+
+
+def q_text(q_value: float) -> str:
+    """Write a q-value; a simulated one of zero is only known to be small.
+
+    Examples
+    --------
+    >>> q_text(0.217), q_text(0.0)
+    ('q = 0.217', 'q < 0.001')
+    """
+    return "q < 0.001" if q_value < 0.001 else f"q = {number(q_value)}"
 
 
 def _interval(effect: Kpi, low: float, high: float) -> str:
@@ -86,6 +97,8 @@ def _size(kpi: Kpi) -> float:
 def _amount(kpi: Kpi, value: float) -> str:
     if kpi.transform == "log":
         return f"{100 * np.expm1(value):+.2g} %"
+    if kpi.transform == "logit":
+        return f"{value:+.3g} logits"
     if kpi.unit_of_measure == "share" and kpi.transform is None:
         return f"{100 * value:+.2g} percentage points"
     return f"{value:+.3g} {kpi.unit_of_measure or 'units'}"

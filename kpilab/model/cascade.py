@@ -175,7 +175,7 @@ class Link(Noun):
     cause: Id
     effect: Id
     sign: Sign = "?"
-    lag: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 0)
+    lag: tuple[int, int] = (0, 0)
     at: str | None = None
     because: str = ""
     min_effect: MinEffect | None = None
@@ -185,14 +185,12 @@ class Link(Noun):
     @field_validator("lag", mode="before")
     @classmethod
     def _one_lag_or_range(cls, value: Any) -> Any:
-        pair = (value, value) if isinstance(value, int) else value
-        if (
-            isinstance(pair, list | tuple)
-            and len(pair) == 2
-            and all(isinstance(x, int) for x in pair)
-            and pair[0] > pair[1]
-        ):
-            raise ValueError(f"lag {list(pair)} runs backwards; write [{pair[1]}, {pair[0]}]")
+        pair = list(value) if isinstance(value, list | tuple) else [value, value]
+        if len(pair) != 2 or any(type(lag) is not int or lag < 0 for lag in pair):
+            written = list(value) if isinstance(value, list | tuple) else repr(value)
+            raise ValueError(f"{written} is no lag; write a whole number of periods, or a range like [0, 2]")
+        if pair[0] > pair[1]:
+            raise ValueError(f"{pair} runs backwards; write {pair[::-1]}")
         return pair
 
     @field_validator("min_effect", mode="before")

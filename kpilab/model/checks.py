@@ -1,13 +1,13 @@
 """What is weak in the cascade itself: things without owner, factor, target; weights, levels, overlaps."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi, Target
+from kpilab.model.cascade import Cascade, Factor, Kpi, Owner, Target
 from kpilab.problems import Finding, one_problem
 from kpilab.show import Result, count_of, listed
 from kpilab.words import SEVERITIES
@@ -122,17 +122,20 @@ def _kpi_gaps(cascade: Cascade) -> Iterator[Finding]:
     for kpi in cascade.kpis:
         where = cascade.where("kpis", kpi.id)
         if kpi.owner is None:
-            yield Finding(
-                "warning", "kpi_without_owner", where, f"kpi '{kpi.id}' has no owner", "name one of owners"
-            )
+            what = f"kpi '{kpi.id}' has no owner"
+            yield Finding("warning", "kpi_without_owner", where, what, _one_of("owner", cascade.owners))
         if kpi.factor is None:
-            remedy = "name the success factor it measures, or drop it"
-            yield Finding(
-                "warning", "kpi_without_factor", where, f"kpi '{kpi.id}' serves no success factor", remedy
-            )
+            what = f"kpi '{kpi.id}' serves no success factor"
+            yield Finding("warning", "kpi_without_factor", where, what, _one_of("factor", cascade.factors))
         if kpi.better is not None and kpi.id not in with_target and kpi.near is None:
             remedy = "set a target, or leave out 'better' if it is only watched"
             yield Finding("note", "kpi_without_target", where, f"kpi '{kpi.id}' has no target", remedy)
+
+
+def _one_of(key: str, entries: Sequence[Owner] | Sequence[Factor]) -> str:
+    if not entries:
+        return f"list {key}s, and name one under {key}:"
+    return f"name one under {key}: ({listed([entry.id for entry in entries], most=4)})"
 
 
 def _empty_goals(cascade: Cascade) -> Iterator[Finding]:

@@ -2,12 +2,11 @@
 
 import difflib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -25,7 +24,8 @@ from kpilab.model.cascade import (
     Target,
     Unit,
 )
-from kpilab.model.parts import FORMS, Noun
+from kpilab.model.faults import told
+from kpilab.model.parts import Noun
 from kpilab.model.references import reference_problems
 from kpilab.model.tables import read_csv_table, read_text
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
@@ -79,7 +79,7 @@ class Reading:
         Fit for use only without problems: what could not be read is missing or has a stand-in.
     problems : tuple of Problem
     unread : frozenset of str
-        The top-level keys that could not be read, in whole or in part.
+        The top-level keys of which something is lost.
     """
 
     cascade: Cascade
@@ -132,7 +132,8 @@ def _read_yaml(file: Path) -> CommentedMap:
     if not file.exists() and not file.parent.is_dir():
         raise one_problem(
             str(file.parent),
-            "no such folder; name a folder that holds cascade.yaml (make one with: kpilab init DIR)",
+            f"{'is a file' if file.parent.exists() else 'no such folder'}; name a folder that holds cascade.yaml "
+            "(make one with: kpilab init DIR)",
         )
     text, problems = read_text(file, file.name)
     stop_on(problems)
@@ -168,17 +169,17 @@ def _read_values(
     for key, value in document.items():
         where = _line(document, key, f"{file.name}:1", file.name)
         lines[(str(key),)] = where
-        before = len(problems)
+        lost = False
         if key not in known:
             problems.append(Problem(where, f"unknown key '{key}'; {did_you_mean(key, known)}"))
             unread.update(difflib.get_close_matches(str(key), known - set(document), n=1))
         elif key in TABLES and isinstance(value, dict):
-            values[key] = _read_table(key, value, file, where, lines, problems)
+            values[key], lost = _read_table(key, value, file, where, lines, problems)
         elif key in LISTS:
-            values[key] = _read_list(key, value, file, where, lines, problems)
+            values[key], lost = _read_list(key, value, file, where, lines, problems)
         else:
             values[key] = plain(value)
-        if len(problems) > before and key in known:
+        if lost:
             unread.add(key)
     return values, unread
 
@@ -190,12 +191,13 @@ def _line(item: CommentedMap, key: object, default: str, name: str) -> str:
 
 def _read_list(
     noun: str, value: Any, file: Path, where: str, lines: dict, problems: list[Problem]
-) -> list[Noun]:
+) -> tuple[list[Noun], bool]:
+    """Return the entries of a list, and whether any is lost."""
     if value is None:
-        return []
+        return [], False
     if not isinstance(value, CommentedSeq):
         problems.append(Problem(where, f"{noun} is a list; begin each entry with '- '"))
-        return []
+        return [], True
     entries: list[Noun] = []
     for position, item in enumerate(value):
         line = f"{file.name}:{value.lc.item(position)[0] + 1}"
@@ -204,19 +206,20 @@ def _read_list(
             continue
         keys = {key: _line(item, key, line, file.name) for key in item}
         entries += _entry(noun, plain(item), line, keys, len(entries), lines, problems)
-    return entries
+    return entries, len(entries) < len(value)
 
 
 def _read_table(
     noun: str, value: dict, file: Path, where: str, lines: dict, problems: list[Problem]
-) -> list[Noun]:
+) -> tuple[list[Noun], bool]:
+    """Return the entries of a table, and whether any is lost."""
     if not isinstance(value.get("path"), str) or len(value) != 1:
         problems.append(Problem(where, f"{noun}: write a list, or {{path: {noun}.csv}}"))
-        return []
+        return [], True
     table, faults = read_csv_table(file.parent / value["path"], value["path"])
     problems += faults
     if table is None:
-        return []
+        return [], True
     known = {field.alias or name for name, field in LISTS[noun].model_fields.items()} | IGNORED_COLUMNS
     strange = [column for column in table.columns if column not in known]
     problems += [
@@ -227,80 +230,37 @@ def _read_table(
     for row, number in zip(table.rows, table.lines, strict=True):
         data = {table.columns[i]: row[i] for i in used if row[i] != ""}
         entries += _entry(noun, data, f"{table.name}:{number}", {}, len(entries), lines, problems)
-    return entries
+    return entries, bool(faults or strange) or len(entries) < len(table.rows)
 
 
 def _entry(
     noun: str, data: dict, line: str, keys: dict, position: int, lines: dict, problems: list[Problem]
 ) -> list[Noun]:
+    """Read one entry; of one with faults the sound rest, if any, so that its references are checked as well."""
     model = LISTS[noun]
+    found: list[Noun] = []
     written_id = data.get("id", data.get("unit") if noun == "units" else None)
     try:
-        entry = model.model_validate(data)
+        found.append(model.model_validate(data))
     except ValidationError as error:
         lines.setdefault((noun, str(written_id)), line)
         named = written_id or " -> ".join(str(data[end]) for end in ("cause", "effect") if end in data)
         label = f"{noun}: '{named}'" if named else noun
-        problems += [_told(fault, model, line, keys, label) for fault in error.errors()]
-        return []
-    for name in (f"#{position}", entry.id):  # type: ignore[attr-defined]
+        problems += told(error.errors(), model, line, keys, label)
+        found += _sound_rest(model, data, {str(fault["loc"][0]) for fault in error.errors() if fault["loc"]})
+    for name in (name for entry in found for name in (f"#{position}", entry.id)):  # type: ignore[attr-defined]
         lines.setdefault((noun, name), line)
         for key, key_line in keys.items():
             lines.setdefault((noun, name, str(key)), key_line)
-    return [entry]
+    return found
 
 
-def _told(fault: Any, model: type[BaseModel], line: str, keys: dict, label: str) -> Problem:
-    """Turn one of pydantic's errors into our sentence."""
-    path = [str(part) for part in fault["loc"] if part not in FORMS]
-    where = keys.get(path[0], line) if path else line
-    key = ".".join(path)
-    value = fault.get("input")
-    if fault["type"] == "extra_forbidden":
-        known = {field.alias or name for name, field in _model_at(model, path[:-1]).model_fields.items()}
-        return Problem(where, f"{label}: unknown key '{key}'; {did_you_mean(path[-1], known)}")
-    if fault["type"] == "missing":
-        return Problem(line, f"{label}: '{key}' is missing; add it")
-    if fault["type"] == "value_error":
-        return Problem(where, f"{label}: {key + ': ' if key else ''}{fault['ctx']['error']}")
-    if fault["type"] == "literal_error":
-        return Problem(where, f"{label}: {key} is {value!r}; use one of {fault['ctx']['expected']}")
-    wanted = _WANTED.get(fault["type"]) or fault["msg"].removeprefix("Input should be ").removeprefix(
-        "a valid "
-    )
-    return Problem(where, f"{label}: {key} is {value!r}; it should be {wanted}")
-
-
-_WANTED = {
-    "tuple_type": "a list, like [a, b]",
-    "too_short": "a longer list",
-    "too_long": "a shorter list",
-    "model_type": "a set of 'key: value', like {key: value}",
-    "dict_type": "a set of 'key: value', like {key: value}",
-    "float_parsing": "a number",
-    "int_parsing": "a whole number",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "string_type": "text; write it in quotes",
-}
-
-
-def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
-    for part in path:
-        field = model.model_fields.get(part)
-        inner = [
-            a
-            for a in _arguments(field.annotation if field else None)
-            if isinstance(a, type) and issubclass(a, BaseModel)
-        ]
-        model = inner[0] if inner else model
-    return model
-
-
-def _arguments(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _arguments(argument)
+def _sound_rest(model: type[Noun], data: dict, faulty: set[str]) -> list[Noun]:
+    stand_in = {"name": ""} if "name" in faulty else {}
+    try:
+        return [model.model_validate({**{k: v for k, v in data.items() if k not in faulty}, **stand_in})]
+    except ValidationError:
+        return []
 
 
 _STAND_INS: dict[str, Any] = {
@@ -313,16 +273,19 @@ _STAND_INS: dict[str, Any] = {
 
 def _build(values: dict, file: Path, lines: dict, problems: list[Problem], unread: set[str]) -> Cascade:
     """Build the cascade; a key that cannot be read is told, and gets a stand-in so that the rest is checked."""
-    values.setdefault("units", [])
+    if not values.setdefault("units", []) and "units" not in unread:
+        where = lines.get(("units",), f"{file.name}:1")
+        problems.append(Problem(where, "no units; list at least one: {unit: …, name: …, level: …}"))
+        unread.add("units")
     try:
         return Cascade.model_validate(values)
     except ValidationError as error:
         keys = {path[0]: line for path, line in lines.items() if len(path) == 1}
         wrong = {str(fault["loc"][0]) for fault in error.errors()}
-        told = [
+        fresh = [
             fault for fault in error.errors() if fault["loc"][0] not in unread or fault["loc"][0] in values
         ]
-        problems += [_told(fault, Cascade, f"{file.name}:1", keys, "cascade") for fault in told]
+        problems += told(fresh, Cascade, f"{file.name}:1", keys, "cascade")
     unread |= wrong
     sound = {key: value for key, value in values.items() if key not in wrong}
     return Cascade.model_validate({**sound, **{key: _STAND_INS[key] for key in wrong & _STAND_INS.keys()}})

@@ -193,6 +193,8 @@ def _validated(cascade: Cascade, table: SourceTable) -> tuple[_Block | None, lis
         return None, [Problem(f"{table.name}:1", f"{needs} ({did_you_mean(missing[0], columns)})")]
     wide = not {"measure", "value"} <= set(columns)
     names = [column for column in columns if column not in ("period", "unit")] if wide else ["value"]
+    if not names:
+        return None, [Problem(f"{table.name}:1", "history has no measure; add a column for each")]
     ordinals, problems = _read_periods(cascade, table)
     units, faults = _read_units(cascade, table)
     problems += faults
@@ -200,9 +202,12 @@ def _validated(cascade: Cascade, table: SourceTable) -> tuple[_Block | None, lis
     for position, name in enumerate(names):
         values[:, position], faults = _read_numbers(table, name)
         problems += faults
+    measures = names if wide else [_cell_text(name) for name in table.frame["measure"]]
+    unnamed = [] if wide else [row for row, name in enumerate(measures) if not name]
+    faults = [Problem(table.where(row), "measure is missing; name what was measured") for row in unnamed]
+    problems += shortened(faults, "no measure")
     if problems:
         return None, problems
-    measures = names if wide else [str(name) for name in table.frame["measure"]]
     return _Block(table, ordinals, units, measures, values, wide), []
 
 
@@ -223,7 +228,7 @@ def _read_periods(cascade: Cascade, table: SourceTable) -> tuple[np.ndarray, lis
 def _read_units(cascade: Cascade, table: SourceTable) -> tuple[np.ndarray, list[Problem]]:
     known = {unit.id: position for position, unit in enumerate(cascade.units)}
     codes, distinct = pd.factorize(table.frame["unit"], use_na_sentinel=False)
-    texts = ["" if pd.isna(value) else str(value) for value in distinct]
+    texts = [_cell_text(value) for value in distinct]
     positions = np.array([known.get(text, -1) for text in texts])
     rows = np.flatnonzero(positions[codes] < 0)
     problems = [
@@ -238,13 +243,17 @@ def _read_units(cascade: Cascade, table: SourceTable) -> tuple[np.ndarray, list[
     return positions[codes], shortened(problems, "units that are not in the tree")
 
 
+def _cell_text(value: object) -> str:
+    return "" if pd.isna(value) else str(value).strip()  # type: ignore[call-overload]
+
+
 def _read_numbers(table: SourceTable, name: str) -> tuple[np.ndarray, list[Problem]]:
     column = table.frame[name]
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         numbers = column.to_numpy(dtype=float, na_value=np.nan)
         unreadable = np.zeros(len(numbers), dtype=bool)
     else:
-        texts = column.map(lambda value: "" if pd.isna(value) else str(value).strip())
+        texts = column.map(_cell_text)
         absent = texts.isin(_MISSING_TEXTS).to_numpy()
         numbers = pd.to_numeric(texts.where(~absent, None), errors="coerce").to_numpy(dtype=float)
         unreadable = np.isnan(numbers) & ~absent
@@ -259,6 +268,8 @@ def _read_numbers(table: SourceTable, name: str) -> tuple[np.ndarray, list[Probl
 def _number_remedy(text: str) -> str:
     if "inf" in text.lower():
         return "infinity is no measurement; leave the cell empty or correct it"
+    if "\n" in text:
+        return "a quotation mark is opened in this row and not closed"
     if "," in text:
         return "write numbers with a decimal point and no thousands separator"
     if text.endswith("%"):

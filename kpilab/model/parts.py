@@ -33,9 +33,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Noun(BaseModel):
-    """A frozen entry of the cascade; unknown keys are refused."""
+    """A frozen entry of the cascade; unknown keys and infinite numbers are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
 class Change(Noun):
@@ -64,11 +64,11 @@ class Change(Noun):
         relative = text.endswith("%")
         try:
             amount = float(text.removesuffix("%"))
+            return cls(amount=amount / 100 if relative else amount, relative=relative)
         except ValueError as error:
             raise ValueError(
                 f"{value!r} is no change; write a number, or a percentage like '-10%'"
             ) from error
-        return cls(amount=amount / 100 if relative else amount, relative=relative)
 
     def __str__(self) -> str:
         return f"{100 * self.amount:+g}%" if self.relative else f"{self.amount:+g}"

@@ -32,6 +32,7 @@ _SHAPES: dict[Frequency, re.Pattern[str]] = {
 _EXCEL_TEXT = re.compile(
     r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2})?(\.0+)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|[A-Za-z]{3}-\d{2}"
 )
+YEARS = (1800, 2200)
 _EXCEL_SERIAL = re.compile(r"[3-5]\d{4}(\.0+)?")
 
 
@@ -72,6 +73,8 @@ def parse_period(value: object, frequency: Frequency) -> pd.Period:
     Period('2023-03', 'M')
     """
     text = _as_text(value)
+    if frequency == "day" and isinstance(value, datetime.datetime):
+        text = text.removesuffix(" 00:00:00")
     shape = shape_of(text)
     if shape == frequency:
         return _built(text, frequency)
@@ -138,6 +141,10 @@ def _as_text(value: object) -> str:
 def _built(text: str, frequency: Frequency) -> pd.Period:
     match = _SHAPES[frequency].fullmatch(text)
     parts = [int(part) for part in match.groups()] if match else []
+    if parts and not YEARS[0] <= parts[0] <= YEARS[1]:
+        raise ValueError(
+            f"period '{text}' lies in the year {parts[0]}; write one from {YEARS[0]} to {YEARS[1]}"
+        )
     try:
         if frequency == "week":
             return pd.Period(

@@ -7,6 +7,7 @@ from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.formula import formula_names
 from kpilab.model.periods import parse_period
 from kpilab.problems import Problem, did_you_mean
+from kpilab.words import PERIODS_PER_YEAR
 
 _PLURAL = {
     "objective": "objectives",
@@ -31,10 +32,10 @@ def reference_problems(cascade: Cascade, unread: frozenset[str] = frozenset()) -
     """
     problems = [*_duplicates(cascade), *_unknown_names(cascade, unread)]
     if "levels" not in unread:
-        problems += [*_unknown_levels(cascade), *_unit_tree(cascade)]
+        problems += [*_levels_twice(cascade), *_unknown_levels(cascade), *_unit_tree(cascade)]
     if "perspectives" not in unread:
         problems += _unknown_perspectives(cascade)
-    problems += [*_link_faults(cascade), *_action_faults(cascade)]
+    problems += [*_link_faults(cascade), *_kpi_faults(cascade), *_action_faults(cascade)]
     if "frequency" not in unread:
         problems += _periods(cascade)
     return [*problems, *_formulas(cascade)]
@@ -116,6 +117,11 @@ def _unknown_levels(cascade: Cascade) -> Iterator[Problem]:
             yield Problem(where, f"{key}: unknown level '{level}'; {did_you_mean(level, cascade.levels)}")
 
 
+def _levels_twice(cascade: Cascade) -> Iterator[Problem]:
+    for level in sorted({level for level in cascade.levels if cascade.levels.count(level) > 1}):
+        yield Problem(cascade.where("levels"), f"level '{level}' is named twice; keep one of the two")
+
+
 def _unknown_perspectives(cascade: Cascade) -> Iterator[Problem]:
     for position, objective in enumerate(cascade.objectives):
         if objective.perspective is not None and objective.perspective not in cascade.perspectives:
@@ -126,10 +132,14 @@ def _unknown_perspectives(cascade: Cascade) -> Iterator[Problem]:
 
 def _unit_tree(cascade: Cascade) -> Iterator[Problem]:
     rank = {level: position for position, level in enumerate(cascade.levels)}
-    parents = {unit.id: unit.parent for unit in cascade.units}
-    levels = {unit.id: unit.level for unit in cascade.units}
+    parents = {unit.id: unit.parent for unit in reversed(cascade.units)}
+    levels = {unit.id: unit.level for unit in reversed(cascade.units)}
     told: set[str] = set()
+    seen: set[str] = set()
     for position, unit in enumerate(cascade.units):
+        if unit.id in seen:
+            continue
+        seen.add(unit.id)
         where = cascade.where("units", f"#{position}")
         loop = _loop_from(unit.id, parents)
         if loop and not told & set(loop):
@@ -164,10 +174,25 @@ def _link_faults(cascade: Cascade) -> Iterator[Problem]:
             yield Problem(
                 where, f"link {link.id}: cause and effect are the same KPI; name another cause or effect"
             )
+
+
+def _kpi_faults(cascade: Cascade) -> Iterator[Problem]:
+    parents = {kpi.id: kpi.parent for kpi in reversed(cascade.kpis)}
+    told: set[str] = set()
     for position, kpi in enumerate(cascade.kpis):
+        where = cascade.where("kpis", f"#{position}")
         if kpi.better == "near" and kpi.near is None:
             where = cascade.where("kpis", f"#{position}", "better")
             yield Problem(where, f"kpi '{kpi.id}' is better 'near' something; say what with near: <number>")
+        if kpi.every is not None and PERIODS_PER_YEAR[kpi.every] > cascade.periods_per_year:
+            where = cascade.where("kpis", f"#{position}", "every")
+            finer = f"every {kpi.every} is more often than the cascade counts (by {cascade.frequency})"
+            yield Problem(where, f"kpi '{kpi.id}': {finer}; leave 'every' out")
+        loop = _loop_from(kpi.id, parents)
+        if loop and not told & set(loop):
+            told |= set(loop)
+            where = cascade.where("kpis", f"#{position}", "parent")
+            yield Problem(where, f"KPIs form a circle: {' > '.join(loop)}; give one of them another parent")
 
 
 def _action_faults(cascade: Cascade) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ class SourceTable:
 def load_tables(cascade: Cascade, source: Source) -> tuple[list[SourceTable], list[Problem]]:
     """Load every table of a source; what cannot be read is a problem, not an exception."""
     if source.url:
-        return _from_database(source)
+        return _from_database(cascade, source)
     tables: list[SourceTable] = []
     problems: list[Problem] = []
     for pattern in source.path:
@@ -86,34 +87,41 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         return connection.read_parquet(str(path)).df()
 
 
-def _from_database(source: Source) -> tuple[list[SourceTable], list[Problem]]:
+def _from_database(cascade: Cascade, source: Source) -> tuple[list[SourceTable], list[Problem]]:
+    try:
+        import sqlalchemy
+    except ImportError:
+        missing = "reading from a database needs SQLAlchemy; install it with: pip install 'kpilab[sql]'"
+        return [], [Problem("history", missing)]
     url = source.url or ""
     if url.startswith("env:"):
         variable = url.removeprefix("env:")
         if variable not in os.environ:
-            return [], [
-                Problem(
-                    "history", f"environment variable {variable} is not set; export {variable}=<database url>"
-                )
-            ]
+            remedy = f"export {variable}=<database url>"
+            return [], [Problem("history", f"environment variable {variable} is not set; {remedy}")]
         url = os.environ[variable]
     try:
-        import sqlalchemy
-    except ImportError:
-        return [], [
-            Problem(
-                "history",
-                "reading from a database needs SQLAlchemy; install it with: pip install 'kpilab[sql]'",
-            )
-        ]
-    try:
-        engine = sqlalchemy.create_engine(url)
+        address = _beside(cascade.folder, sqlalchemy.make_url(url))
+        engine = sqlalchemy.create_engine(address)
         with engine.connect() as connection:
             frame = pd.read_sql_query(sqlalchemy.text(source.query or ""), connection)
         engine.dispose()
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+    except ModuleNotFoundError as error:
+        remedy = f"install it with: pip install {error.name}"
+        return [], [Problem("history", f"the database's driver '{error.name}' is missing; {remedy}")]
+    except (sqlalchemy.exc.SQLAlchemyError, pd.errors.DatabaseError, OSError) as error:
         reason = " ".join(str(error).split())[:300]
         return [], [
             Problem("history", f"the database did not answer the query ({reason}); check url and query")
         ]
     return [table_of(frame, "query")], []
+
+
+def _beside(folder: Path, address: Any) -> Any:
+    """Let the path of an SQLite file start from the cascade folder; a file that is missing is not created."""
+    if address.get_backend_name() != "sqlite" or address.database in (None, "", ":memory:"):
+        return address
+    path = folder.resolve() / address.database
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {address.database}")
+    return address.set(database=str(path))

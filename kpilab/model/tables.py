@@ -97,6 +97,9 @@ def heading_problems(name: str, columns: Sequence[str]) -> list[Problem]:
     """List columns that share a name, and a heading that was not cut into columns."""
     if len(columns) == 1 and ";" in columns[0]:
         return [Problem(f"{name}:1", "cells are separated by ';'; save the table with commas (CSV UTF-8)")]
+    if "" in columns:
+        number = columns.index("") + 1
+        return [Problem(f"{name}:1", f"column {number} has no heading; name it, or delete the column")]
     doubled = sorted({column for column in columns if columns.count(column) > 1})
     return [Problem(f"{name}:1", f"two columns are called '{column}'; rename one") for column in doubled]
 
