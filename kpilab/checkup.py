@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from kpilab.evidence import map_checks
+from kpilab.evidence import action_checks, map_checks
 from kpilab.model import checks, history_checks, level_checks
 from kpilab.model.cascade import Cascade
 from kpilab.model.checks import CheckReport, in_order
@@ -45,6 +45,7 @@ def check(
         *checks.findings(cascade),
         *level_checks.findings(cascade, pay),
         *map_checks.findings(cascade, tested),
+        *action_checks.findings(cascade, history),
     ]
     covered = goal_coverage.goal_coverage(cascade, tested)
     found += goal_coverage.findings(cascade, covered, tested is not None)

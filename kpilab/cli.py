@@ -205,6 +205,17 @@ def missing(folder: Folder, as_json: AsJson = False) -> None:
     _print(kl.find_missing_links(*_read(folder)), as_json)
 
 
+@app.command()
+def actions(
+    folder: Folder,
+    unit: Annotated[str | None, typer.Option(help="Only the actions that reach this unit.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask of every action whether it moved its KPIs, against what would have happened without it."""
+    found = kl.evaluate_actions(*_read(folder))
+    _print(found.of_unit(unit) if unit is not None else found, as_json)
+
+
 @app.command("map")
 def strategy_map(
     folder: Folder,

@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import special
 
 from kpilab.evidence.action_data import Trial
@@ -295,7 +294,7 @@ def _complete(trial: Trial) -> tuple[Floats, Floats, tuple[str, ...], str]:
     first_row = max((int(gap) + 1 for gap in gaps if gap < trial.first), default=0)
     last_row = min((int(gap) for gap in gaps if gap >= trial.first), default=len(y))
     window = slice(first_row, last_row)
-    whole: NDArray[np.bool_] = np.isfinite(y[window]).all(axis=0)
+    whole = np.asarray(~np.isnan(y[window]).any(axis=0))
     start = trial.start[whole] - first_row
     start = np.where(start >= last_row - first_row, np.inf, start)
     if not np.isfinite(start).any():

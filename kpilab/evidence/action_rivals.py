@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import networkx as nx
 import numpy as np
 
 from kpilab.model.cascade import Action, Cascade, Kpi
@@ -110,13 +111,14 @@ def may_move(cascade: Cascade, action: Action, kpi: Kpi) -> bool:
     """
     if not action.expects and action.kind != "initiative":
         return True
-    reached, waiting = set(kpis_of(cascade, action)), list(kpis_of(cascade, action))
-    while waiting:
-        current = waiting.pop()
-        following = {link.effect for link in cascade.links if link.cause == current} - reached
-        reached |= following
-        waiting += sorted(following)
-    return kpi.id in reached
+    return kpi.id in downstream(cascade, kpis_of(cascade, action))
+
+
+def downstream(cascade: Cascade, kpis: tuple[str, ...]) -> frozenset[str]:
+    """Return KPIs and all that the map draws from them on."""
+    drawn = nx.DiGraph((link.cause, link.effect) for link in cascade.links)
+    beyond = (nx.descendants(drawn, kpi) for kpi in kpis if kpi in drawn)
+    return frozenset(kpis).union(*beyond)
 
 
 def window(

@@ -154,7 +154,13 @@ class ActionResults(Result, Sequence[ActionResult]):
             f"n_{verdict.replace(' ', '_')}": [sum(r.verdict == verdict for r in self.results)]
             for verdict in ACTION_VERDICTS
         }
-        how = {"confidence": [CONFIDENCE], "draws": [DRAWS], "placebos": [PLACEBOS], "seed": [SEED]}
+        how = {
+            "confidence": [CONFIDENCE],
+            "correction": ["none"],
+            "draws": [DRAWS],
+            "placebos": [PLACEBOS],
+            "seed": [SEED],
+        }
         n_actions = len({result.action.id for result in self.results})
         return pd.DataFrame({"n_actions": [n_actions], "n_rows": [len(self.results)], **counts, **how})
 

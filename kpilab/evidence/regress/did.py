@@ -375,7 +375,7 @@ def _bootstrap(influence: Floats, draws: int, seed: int) -> Floats:
     if not drawn.shape[1]:
         return drawn
     spread = np.subtract(*np.quantile(drawn, [0.75, 0.25], axis=0)) / _IQR
-    return drawn / np.maximum(spread, np.finfo(float).tiny)
+    return drawn / np.where(spread > 0, spread, np.maximum(drawn.std(axis=0), np.finfo(float).tiny))
 
 
 def _sup_p(

@@ -1,0 +1,79 @@
+"""What is wrong with the actions before anything is estimated: they reach no KPI, no objective, no history."""
+
+from collections.abc import Iterator
+
+from kpilab.evidence.action_data import level_of
+from kpilab.evidence.action_rivals import SPANS, downstream, kpis_of
+from kpilab.evidence.regress.linear import NotEstimable
+from kpilab.model.cascade import Action, Cascade
+from kpilab.model.history import History
+from kpilab.model.periods import period_text
+from kpilab.problems import Finding
+from kpilab.show import listed
+
+
+def findings(cascade: Cascade, history: History | None = None) -> list[Finding]:
+    """List actions that reach no KPI, no objective, or begin where history does not."""
+    steps = [_without_kpi, _without_objective, _out_of_reach]
+    found = [finding for step in steps for finding in step(cascade)]
+    return found if history is None else [*found, *_outside_history(cascade, history)]
+
+
+def _where(cascade: Cascade, action: Action, key: str = "") -> str:
+    return cascade.where("actions", action.id, key) if key else cascade.where("actions", action.id)
+
+
+def _without_kpi(cascade: Cascade) -> Iterator[Finding]:
+    for action in cascade.actions:
+        if not kpis_of(cascade, action):
+            what = f"action '{action.id}' expects nothing to move, and no KPI belongs to its process"
+            remedy = "add expects: {kpi: change}, or name a process that has KPIs"
+            yield Finding("warning", "action_without_kpi", _where(cascade, action), what, remedy)
+
+
+def _without_objective(cascade: Cascade) -> Iterator[Finding]:
+    """Report initiatives whose KPIs serve no objective, themselves or along the map."""
+    for action in cascade.actions:
+        moved = kpis_of(cascade, action)
+        if action.kind != "initiative" or not moved:
+            continue
+        reached = [cascade.kpi(kpi) for kpi in sorted(downstream(cascade, moved))]
+        if not any(cascade.objective_of(kpi) for kpi in reached):
+            what = f"action '{action.id}' moves {listed(moved)}, from where no objective is reached"
+            remedy = "draw the links that lead to an objective, or ask what the action is for"
+            yield Finding("warning", "action_without_objective", _where(cascade, action), what, remedy)
+
+
+def _out_of_reach(cascade: Cascade) -> Iterator[Finding]:
+    for action in cascade.actions:
+        for kpi_id in (*kpis_of(cascade, action), *action.unaffected):
+            try:
+                level_of(cascade, action, cascade.kpi(kpi_id))
+            except NotEstimable as error:
+                what = f"action '{action.id}' cannot be seen in it: {error}"
+                remedy = "expect a KPI of its own level, or give the KPI that level"
+                key = (
+                    "expects"
+                    if kpi_id in action.expects
+                    else "unaffected"
+                    if kpi_id in action.unaffected
+                    else ""
+                )
+                yield Finding("warning", "action_out_of_reach", _where(cascade, action, key), what, remedy)
+
+
+def _outside_history(cascade: Cascade, history: History) -> Iterator[Finding]:
+    """Report actions that history cannot judge, because it begins too late or ends too early."""
+    spans = SPANS[cascade.frequency]
+    first, last = period_text(history.periods[0]), period_text(history.periods[-1])
+    for action in cascade.actions:
+        row = history.position(cascade.period(action.start))
+        where = _where(cascade, action, "start")
+        if row < spans.fewest_before:
+            what = f"action '{action.id}' starts in {action.start}, history in {first}: nothing to compare it with"
+            remedy = f"add history: {spans.fewest_before} periods before the start are the least"
+            yield Finding("warning", "action_before_history", where, what, remedy)
+        elif row > len(history.periods) - spans.fewest_after:
+            what = f"action '{action.id}' starts in {action.start}, history ends in {last}: it cannot be judged yet"
+            remedy = f"judge it {spans.fewest_after} periods after its start at the earliest"
+            yield Finding("note", "action_after_history", where, what, remedy)
