@@ -27,6 +27,7 @@ _HOME = {
     "screen_pairs": "kpilab.evidence.explore",
     "strategy_map": "kpilab.delivery.maps",
     "forest": "kpilab.delivery.pages",
+    "plan_chart": "kpilab.delivery.plans",
     "link_page": "kpilab.delivery.pages",
     "choose_scorecard": "kpilab.delivery.widgets.choose",
     "choose_link": "kpilab.delivery.widgets.choose",

@@ -256,7 +256,7 @@ def test_a_level_without_the_kpi_is_passed_over(chain):
         ({"period": "2019-01"}, "before history"),
         ({"target": 90}, "share between 0 and 1; 90 is outside; write 0.9"),
         ({"target": "ninety"}, "no target"),
-        ({"target": float("nan")}, "no number that can be reached"),
+        ({"target": float("nan")}, "no target|no number"),
         ({"kpi": "paid_total", "target": "95%"}, "'95%' of what"),
         ({"locked": {"n9": 0.5, "n1": 1.5}}, r"'n9' gets no target[\s\S]*'n1' is locked at 1.5"),
         ({"bounds": {"n1": (0.9, 0.2)}}, "run backwards: 0.9 is above 0.2"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -32,6 +33,7 @@ STATUS_COLOURS = {
     "no data": "#ffffff",
 }
 STATUS_SIGNS = {"met": "✓", "near": "~", "missed": "✗", "incomplete": "…", "no target": "", "no data": ""}
+_MOVE_COLOURS = {False: "#2166ac", True: "#b2182b"}
 _STYLE: dict = {
     "svg.hashsalt": "kpilab",
     "svg.fonttype": "none",
@@ -190,6 +192,65 @@ def scatter_chart(
         axes.set_xlabel(_shortened(_plain(x_label), 42))
         axes.set_ylabel(_shortened(_plain(y_label), 34))
         return _finished(figure)
+
+
+def target_chart(
+    rows: pd.DataFrame, share: bool = False, axis: str = "", parent: float | None = None
+) -> Chart:
+    """Draw from where to where everyone is asked to go, with words on how likely that is.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns ``name, actual, target, best, locked, beyond_best, words``.
+    share : bool
+        Write the axis in per cent.
+    axis : str
+        What the axis shows.
+    parent : float, optional
+        The parent's target, drawn as a dashed line.
+
+    Notes
+    -----
+    Hollow: actual; full: target; the small tick is what was reached in the best tenth of own history.
+    """
+    with _styled():
+        figure = Figure(figsize=(8.4, 0.95 + 0.3 * max(len(rows), 1)))
+        figure.subplots_adjust(
+            left=0.27, right=0.8, top=1 - 0.3 / figure.get_figheight(), bottom=0.5 / figure.get_figheight()
+        )
+        axes = figure.subplots()
+        if parent is not None:
+            axes.axvline(parent, color="#999999", lw=0.8, ls=(0, (4, 3)))
+        _moves(axes, rows)
+        for place, (words, beyond) in enumerate(zip(rows["words"], rows["beyond_best"], strict=True)):
+            axes.annotate(
+                words, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8,
+                color=_MOVE_COLOURS[bool(beyond)], annotation_clip=False,
+            )  # fmt: skip
+        axes.annotate("probability", (1.02, 1.01), xycoords="axes fraction", fontsize=8, color="#555555")
+        if share:
+            axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+        axes.set_yticks(range(len(rows)), [_shortened(str(name), 34) for name in rows["name"]])
+        axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
+        axes.grid(axis="x", color="#eeeeee", lw=0.8)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(f"{_plain(axis)}  (○ actual, ● target, ■ locked, | best tenth of own history)")
+        return _finished(figure)
+
+
+def _moves(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw actuals, targets and bests, one row each."""
+    places = np.arange(len(rows))
+    colours = [_MOVE_COLOURS[bool(beyond)] for beyond in rows["beyond_best"]]
+    actual, target = rows["actual"].to_numpy(), rows["target"].to_numpy()
+    axes.hlines(places, actual, target, colors=colours, lw=2, alpha=0.45)
+    axes.scatter(actual, places, s=34, facecolors="white", edgecolors="#777777", zorder=3)
+    for locked, marker in ((False, "o"), (True, "s")):
+        chosen = rows["locked"].to_numpy() == locked
+        shown = [colour for colour, here in zip(colours, chosen, strict=True) if here]
+        axes.scatter(target[chosen], places[chosen], s=34, c=shown, marker=marker, zorder=3)
+    axes.scatter(rows["best"], places, s=80, c="#333333", marker="|", lw=1.2, zorder=4)
 
 
 def status_grid(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> Chart:

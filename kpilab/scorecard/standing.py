@@ -9,7 +9,7 @@ from kpilab.model.history import History
 from kpilab.model.periods import Span, period_text
 from kpilab.problems import one_problem
 from kpilab.scorecard.difficulty import Record, record_of
-from kpilab.scorecard.panels import KpiPanel, kpi_at, kpi_panel
+from kpilab.scorecard.panels import KpiPanel, kpi_at, kpi_panel, kpi_spans
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def _values(
     step = _step(cascade.periods_per_year, base.n_periods)
     ends = range(history.position(base.end), base.n_periods - 2, -step)
     spans = [Span(history.periods[end - base.n_periods + 1], history.periods[end]) for end in reversed(ends)]
-    return np.vstack([kpi_at(cascade, history, kpi, each).values for each in spans]), step
+    return np.vstack([each.values for each in kpi_spans(cascade, history, kpi, spans)]), step
 
 
 def _step(periods_per_year: int, n_periods: int) -> int:

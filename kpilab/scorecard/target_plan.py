@@ -1,6 +1,7 @@
 """The result of splitting a target: who is asked for what, how hard that is, and that it adds up."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,7 @@ class TargetPlan(Result):
     def shown(self) -> pd.DataFrame:
         """Return what is worth drawing: names instead of ids, and no column that says the same in every row."""
         rows = list(self.table.itertuples(index=False))
-        named = self.table.assign(name=[self._name(row) for row in rows])
+        named = self.table.assign(name=[self.name_of(row) for row in rows])
         columns = ["name", "unit", "level", *(SHOWN_COLUMNS if self.method != "evidence" else DRIVER_COLUMNS)]
         return named[[*columns, *(["note"] if (named["note"] != "").any() else [])]]
 
@@ -154,6 +155,17 @@ class TargetPlan(Result):
         left_out = tuple(pair for pair in self.left_out if self._level_of(pair[0]) == level)
         return replace(self, table=rows, sums=sums, left_out=left_out)
 
+    def name_of(self, row: Any) -> str:
+        """Return the name of a row's unit; of a driver, that of its KPI."""
+        return (
+            self.cascade.kpi(row.kpi).name if self.method == "evidence" else self.cascade.unit(row.unit).name
+        )
+
+    @property
+    def splits_a_level(self) -> bool:
+        """Tell whether children stand at the level of their parent, as in a mean, and do not add up to it."""
+        return self.method != "evidence" and bool((self.table["weight"] != 1).any())
+
     def apply(self, cascade: Cascade, *, status: TargetStatus = "illustrative") -> Cascade:
         """Return a cascade in which these targets stand; `kl.write_cascade` saves it.
 
@@ -195,24 +207,19 @@ class TargetPlan(Result):
     def _said(self, value: float) -> str:
         return quantity(value, self.kpi.unit_of_measure)
 
-    def _name(self, row: object) -> str:
-        if self.method == "evidence":
-            return self.cascade.kpi(str(row.kpi)).name  # type: ignore[attr-defined]
-        return self.cascade.unit(str(row.unit)).name  # type: ignore[attr-defined]
-
     def _chance(self, whole: str) -> str:
-        return f"From history alone, {whole} reaches it with a probability of {100 * self.difficulty:.0f} %."
+        return f"From history alone, {whole} reaches it with a probability of {probability_text(self.difficulty)}."
 
     def _largest_move(self) -> list[str]:
         free = self.table[~self.table["locked"] & self.table["stretch"].notna()]
         if free.empty:
             return []
-        row = next(free.loc[[free["stretch"].abs().idxmax()]].itertuples(index=False))
-        said = quantity(row.target, self.cascade.kpi(str(row.kpi)).unit_of_measure)  # type: ignore[arg-type]
-        was = quantity(row.actual, self.cascade.kpi(str(row.kpi)).unit_of_measure)  # type: ignore[arg-type]
-        chance = "" if pd.isna(row.difficulty) else f"; probability {100 * float(row.difficulty):.0f} %"  # type: ignore[arg-type]
+        row: Any = next(free.loc[[free["stretch"].abs().idxmax()]].itertuples(index=False))
+        unit_of_measure = self.cascade.kpi(row.kpi).unit_of_measure
+        was, said = quantity(row.actual, unit_of_measure), quantity(row.target, unit_of_measure)
+        chance = "" if pd.isna(row.difficulty) else f"; probability {probability_text(row.difficulty)}"
         return [
-            f"The furthest to go: {self._name(row)}, from {was} to {said} ({row.stretch:.1f} times its usual "
+            f"The furthest to go: {self.name_of(row)}, from {was} to {said} ({row.stretch:.1f} times its usual "
             f"change{chance})."
         ]
 
@@ -220,8 +227,23 @@ class TargetPlan(Result):
         beyond = self.table[self.table["beyond_best"]]
         if beyond.empty:
             return []
-        names = [self._name(row) for row in beyond.itertuples(index=False)]
+        names = [self.name_of(row) for row in beyond.itertuples(index=False)]
         return [
             f"{count_of(len(beyond), 'target')} of {len(self.table)} beyond what the best tenth of its own history "
             f"reached: {listed(names)}."
         ]
+
+
+def probability_text(probability: float) -> str:
+    """Write a probability in whole per cent, never as certain; nothing when it is not known.
+
+    Examples
+    --------
+    >>> probability_text(0.024), probability_text(0.0004), probability_text(0.9996)
+    ('2 %', 'under 1 %', 'over 99 %')
+    """
+    if np.isnan(probability):
+        return ""
+    if probability < 0.005:
+        return "under 1 %"
+    return "over 99 %" if probability > 0.995 else f"{100 * probability:.0f} %"

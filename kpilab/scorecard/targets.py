@@ -1,5 +1,6 @@
 """Targets downward: from a parent's target to its children's, so that they add up to it."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,11 +13,12 @@ from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
 from kpilab.scorecard.composition import Composition, composition_of
 from kpilab.scorecard.difficulty import best_tenth, filled_variation, probability_of_reaching
 from kpilab.scorecard.drivers import TestedLinks, plan_drivers
-from kpilab.scorecard.families import Family, Split, taken_down
+from kpilab.scorecard.family import family_of
 from kpilab.scorecard.rollup import last_complete_period
 from kpilab.scorecard.standing import Standing, standing_of
 from kpilab.scorecard.target_plan import COLUMNS, RESIDUAL_COLUMNS, TargetPlan
 from kpilab.scorecard.target_request import Bound, Limits, higher_is_better, read_limits, read_target
+from kpilab.scorecard.target_tree import Siblings, Split, taken_down
 from kpilab.show import quantity
 from kpilab.words import TARGET_METHODS, SplitMethod, TargetMethod
 
@@ -178,32 +180,32 @@ def _with_given_weights(
 def _families(
     cascade: Cascade, history: History, kpi: Kpi, parent: str, standing: Standing, weight: np.ndarray,
     composition: Composition, down_to: str | None,
-) -> tuple[tuple[Family, ...], tuple[tuple[str, str], ...]]:  # fmt: skip
+) -> tuple[tuple[Siblings, ...], tuple[tuple[str, str], ...]]:  # fmt: skip
     """Return parents with the children that can be given a target, top down, and those that can't."""
-    place = {unit: position for position, unit in enumerate(history.units)}
-    depth = cascade.levels.index(down_to) if down_to else len(cascade.levels)
-    levels = {level for level in cascade.levels_of(kpi) if cascade.levels.index(level) <= depth}
-    families, left_out, waiting = [], [], [parent]
-    while waiting:
-        unit = waiting.pop(0)
-        children = _children_with(cascade, unit, levels)
-        reasons = {child: _unusable(standing, weight, composition, place[child]) for child in children}
-        usable = [child for child in children if not reasons[child]]
-        left_out += [(child, reasons[child]) for child in children if reasons[child]]
+    below = _children(cascade, kpi, down_to)
+    families, left_out, waiting = [], [], [history.units.index(parent)]
+    for unit in waiting:
+        reasons = {child: _unusable(standing, weight, composition, child) for child in below.get(unit, [])}
+        usable = [child for child, reason in reasons.items() if not reason]
+        left_out += [(history.units[child], reason) for child, reason in reasons.items() if reason]
         if usable:
-            families.append(Family(place[unit], np.array([place[child] for child in usable])))
+            families.append(Siblings(unit, np.array(usable)))
             waiting += usable
     if not families:
         raise one_problem("kpi", _without_children(cascade, kpi, parent, left_out))
     return tuple(families), tuple(left_out)
 
 
-def _children_with(cascade: Cascade, unit: str, levels: set[str]) -> list[str]:
-    """Return the nearest units below that have the KPI; a level that lacks it is passed over."""
-    found: list[str] = []
-    for child in cascade.children(unit):
-        found += [child.id] if child.level in levels else _children_with(cascade, child.id, levels)
-    return found
+def _children(cascade: Cascade, kpi: Kpi, down_to: str | None) -> dict[int, list[int]]:
+    """Return, by position, the nearest units below each that have the KPI; a level that lacks it is passed over."""
+    depth = cascade.levels.index(down_to) if down_to else len(cascade.levels)
+    levels = tuple(level for level in cascade.levels_of(kpi) if cascade.levels.index(level) <= depth)
+    family = family_of(cascade, levels)
+    children: dict[int, list[int]] = defaultdict(list)
+    for position, above in zip(family.positions.tolist(), family.parent.tolist(), strict=True):
+        if above >= 0:
+            children[int(family.positions[above])].append(position)
+    return children
 
 
 def _unusable(standing: Standing, weight: np.ndarray, composition: Composition, child: int) -> str:
@@ -225,7 +227,7 @@ def _without_children(cascade: Cascade, kpi: Kpi, parent: str, left_out: list[tu
 
 def _split_of(
     cascade: Cascade, history: History, kpi: Kpi, method: SplitMethod, composition: Composition,
-    standing: Standing, weight: np.ndarray, families: tuple[Family, ...], goal: float, limits: Limits,
+    standing: Standing, weight: np.ndarray, families: tuple[Siblings, ...], goal: float, limits: Limits,
 ) -> Split:  # fmt: skip
     members = np.concatenate([family.children for family in families])
     higher = higher_is_better(kpi, standing.actual[families[0].parent], goal)
@@ -309,7 +311,7 @@ def _mean_stretch(given: Split, targets: np.ndarray) -> float:
 
 
 def _rows(
-    cascade: Cascade, kpi: Kpi, span: Span, given: Split, family: Family, targets: np.ndarray,
+    cascade: Cascade, kpi: Kpi, span: Span, given: Split, family: Siblings, targets: np.ndarray,
     chance: np.ndarray, standing: Standing, higher: bool,
 ) -> pd.DataFrame:  # fmt: skip
     below = family.children

@@ -29,8 +29,8 @@ SLACK = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Family:
-    """A parent and its children, as positions of units."""
+class Siblings:
+    """Children of one parent, all as positions of units."""
 
     parent: int
     children: np.ndarray
@@ -42,7 +42,7 @@ class Split:
 
     Attributes
     ----------
-    families : tuple of Family
+    families : tuple of Siblings
         Parents before their children.
     low, high : ndarray
         Bounds of the units themselves; equal where one is locked.
@@ -60,7 +60,7 @@ class Split:
 
     method: SplitMethod
     rule: Rule
-    families: tuple[Family, ...]
+    families: tuple[Siblings, ...]
     actual: np.ndarray
     weight: np.ndarray
     low: np.ndarray
@@ -73,19 +73,19 @@ class Split:
     said: Mapping[int, str]
     write: Callable[[float], str]
 
-    def roll_up(self, family: Family, values: np.ndarray) -> float:
+    def roll_up(self, family: Siblings, values: np.ndarray) -> float:
         """Return the parent's value from its children's, which stand in an array of shape (U,)."""
         below = values[family.children]
         if self.rule in ("min", "max"):
             return float(below.min() if self.rule == "min" else below.max())
         return float(self.coefficients(family) @ below)
 
-    def coefficients(self, family: Family) -> np.ndarray:
+    def coefficients(self, family: Siblings) -> np.ndarray:
         """Return what the parent gains per unit of each child."""
         weight = self.weight[family.children]
         return weight / weight.sum() if self.rule == "mean" else np.ones(len(weight))
 
-    def volumes(self, family: Family) -> np.ndarray:
+    def volumes(self, family: Siblings) -> np.ndarray:
         """Return what each child counts for in a total of stretches: its weight, or for a sum its size."""
         if self.rule == "mean":
             return self.weight[family.children]
@@ -115,7 +115,7 @@ def taken_down(given: Split, target: float) -> np.ndarray:
     return targets
 
 
-def _narrow(given: Split, family: Family, low: np.ndarray, high: np.ndarray) -> None:
+def _narrow(given: Split, family: Siblings, low: np.ndarray, high: np.ndarray) -> None:
     """Narrow the parent's bounds, in place, to what its children can add up to."""
     least, most = _reach(given, family, low, high)
     parent = family.parent
@@ -128,7 +128,7 @@ def _narrow(given: Split, family: Family, low: np.ndarray, high: np.ndarray) -> 
         low[parent] = high[parent]
 
 
-def _reach(given: Split, family: Family, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+def _reach(given: Split, family: Siblings, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
     below = family.children
     if given.rule == "min":
         return float(low[below].min()), float(high[below].min())
@@ -138,7 +138,9 @@ def _reach(given: Split, family: Family, low: np.ndarray, high: np.ndarray) -> t
     return down, _lines(given, family, np.inf, low, high).reach()[1]
 
 
-def _split_one(given: Split, family: Family, target: float, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def _split_one(
+    given: Split, family: Siblings, target: float, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
     below = family.children
     if given.rule in ("min", "max"):
         start = np.full(len(below), target) if given.method == "equal" else given.actual[below]
@@ -146,7 +148,7 @@ def _split_one(given: Split, family: Family, target: float, low: np.ndarray, hig
     return split(_lines(given, family, target, low, high), target)
 
 
-def _lines(given: Split, family: Family, target: float, low: np.ndarray, high: np.ndarray) -> Lines:
+def _lines(given: Split, family: Siblings, target: float, low: np.ndarray, high: np.ndarray) -> Lines:
     below = family.children
     still = Lines(
         given.actual[below], np.zeros(len(below)), given.coefficients(family), low[below], high[below]
@@ -161,7 +163,7 @@ def _lines(given: Split, family: Family, target: float, low: np.ndarray, high: n
 
 
 def _in_the_way(
-    given: Split, family: Family, wanted: float, out: OutOfReach, low: np.ndarray, high: np.ndarray
+    given: Split, family: Siblings, wanted: float, out: OutOfReach, low: np.ndarray, high: np.ndarray
 ) -> InputError:
     """Say which constraints keep the children from adding up to the target."""
     too_high = wanted > out.high
@@ -198,7 +200,7 @@ def _said_below(given: Split, unit: int) -> list[str]:
 
 
 def _about_the_rest(
-    given: Split, family: Family, named: AbstractSet[int], own: np.ndarray, too_high: bool
+    given: Split, family: Siblings, named: AbstractSet[int], own: np.ndarray, too_high: bool
 ) -> list[str]:
     """Name what else bounds the children: the KPI's own bound, the frontier, children that cannot move."""
     others = [child for child in family.children if child not in named]
