@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from kpilab.model.cascade import Cascade, Kpi, Link, Source
-from kpilab.model.files import CASCADE_FILE, IGNORED_COLUMNS, LISTS, TABLES, plain, yaml_format
+from kpilab.model.entries import IGNORED_COLUMNS, plain, yaml_format
+from kpilab.model.files import CASCADE_FILE, LISTS, TABLES
 from kpilab.model.parts import Change, Measure, MinEffect, Noun
 from kpilab.model.tables import read_csv_table
 
