@@ -31,6 +31,7 @@ _HOME = {
     "link_page": "kpilab.delivery.pages",
     "choose_scorecard": "kpilab.delivery.widgets.choose",
     "choose_link": "kpilab.delivery.widgets.choose",
+    "Panel": "kpilab.delivery.widgets.panel",
     "run_reports": "kpilab.delivery.report",
     "run_template": "kpilab.delivery.report",
     "InputError": "kpilab.problems",

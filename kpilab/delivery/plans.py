@@ -35,7 +35,7 @@ def plan_chart(plan: TargetPlan) -> Chart:
         return target_chart(_relative(rows), share=True, axis="change, of the actual")
     share = plan.kpi.unit_of_measure == "share"
     axis = plan.kpi.name if share else f"{plan.kpi.name}, {plan.kpi.unit_of_measure}".rstrip(", ")
-    return target_chart(rows, share=share, axis=axis, parent=plan.target if plan.splits_a_level else None)
+    return target_chart(rows, share=share, axis=axis, parent=None if plan.rule == "sum" else plan.target)
 
 
 def _words(row: Any) -> str:

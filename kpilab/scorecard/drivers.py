@@ -138,6 +138,7 @@ def plan_drivers(
         sums=pd.DataFrame([sums], columns=RESIDUAL_COLUMNS),
         left_out=left_out,
         remarks=_remarks(outcome, spread),
+        rule="effects",
         probability=_probability(outcome, reached, spread),
     )
 

@@ -1,7 +1,8 @@
 """The result of splitting a target: who is asked for what, how hard that is, and that it adds up."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from kpilab.problems import did_you_mean, one_problem
 from kpilab.show import Result, count_of, listed, quantity
 from kpilab.words import TargetMethod, TargetStatus
 
+PlanRule = Literal["mean", "sum", "min", "max", "effects"]
 COLUMNS = [
     "kpi", "unit", "level", "period", "parent", "actual", "target", "change", "weight", "lower", "upper",
     "locked", "best", "beyond_best", "stretch", "difficulty", "note",
@@ -60,6 +62,8 @@ class TargetPlan(Result):
         Children without a target, with the reason.
     remarks : tuple of str
         Sentences that belong to the method.
+    rule : {"mean", "sum", "min", "max", "effects"}
+        How children make the parent; drivers do by their effects.
     probability : float
         Method ``evidence`` only: of reaching the outcome's target when every driver reaches its own.
     """
@@ -78,6 +82,7 @@ class TargetPlan(Result):
     sums: pd.DataFrame
     left_out: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
+    rule: PlanRule = "mean"
     probability: float = float("nan")
 
     @property
@@ -161,10 +166,29 @@ class TargetPlan(Result):
             self.cascade.kpi(row.kpi).name if self.method == "evidence" else self.cascade.unit(row.unit).name
         )
 
-    @property
-    def splits_a_level(self) -> bool:
-        """Tell whether children stand at the level of their parent, as in a mean, and do not add up to it."""
-        return self.method != "evidence" and bool((self.table["weight"] != 1).any())
+    def roll_up(self, targets: Mapping[str, float]) -> float:
+        """Return what the unit would get if its own children had these targets instead of the plan's.
+
+        Parameters
+        ----------
+        targets : mapping of unit to float
+            Children that are left out keep the plan's target.
+
+        Raises
+        ------
+        InputError
+            For a plan of drivers, which do not add up to their outcome.
+        """
+        if self.rule == "effects":
+            raise one_problem("method", "drivers move their outcome by effects, and do not add up to it")
+        own = self.table[self.table["parent"] == self.unit]
+        weight, planned = own["weight"].to_numpy(dtype=float), own["target"].to_numpy(dtype=float)
+        values = np.array([targets.get(unit, by) for unit, by in zip(own["unit"], planned, strict=True)])
+        if self.rule == "mean":
+            return float(weight @ values / weight.sum())
+        if self.rule == "sum":
+            return float(values.sum())
+        return float(values.min() if self.rule == "min" else values.max())
 
     def apply(self, cascade: Cascade, *, status: TargetStatus = "illustrative") -> Cascade:
         """Return a cascade in which these targets stand; `kl.write_cascade` saves it.

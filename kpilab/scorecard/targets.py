@@ -299,6 +299,7 @@ def _plan(
         sums=_sums(cascade, kpi, span, given, targets),
         left_out=left_out,
         remarks=_remarks(standing, given),
+        rule=given.rule,
     )
 
 

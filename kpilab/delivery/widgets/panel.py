@@ -1,0 +1,33 @@
+"""One panel of controls and charts for a verb."""
+
+from importlib import import_module
+from typing import Any
+
+from kpilab.model.cascade import Cascade
+from kpilab.model.history import History
+from kpilab.problems import did_you_mean, one_problem
+
+_PANELS = {"targets": "TargetPanel"}
+
+
+def Panel(verb: str, cascade: Cascade, history: History, **options: Any) -> Any:
+    """Build the controls and charts of a verb; what they do, a line of code beside them does too.
+
+    Parameters
+    ----------
+    verb : {"targets"}
+    cascade : Cascade
+    history : History
+    **options
+        What the panel begins with: the keyword arguments of the verb, e.g.
+        ``kpi="seen_within_4h", target=0.8, period="2024-03"``.
+
+    Raises
+    ------
+    InputError
+        When there is no panel for the verb, or it cannot begin with these options.
+    """
+    if verb not in _PANELS:
+        raise one_problem("verb", f"no panel for '{verb}'; {did_you_mean(verb, _PANELS)}")
+    module = import_module(f"kpilab.delivery.widgets.{verb}")
+    return getattr(module, _PANELS[verb])(cascade, history, **options)
