@@ -8,16 +8,19 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
+from kpilab.evidence.regress.cr2 import inverse_root_times
 from kpilab.evidence.regress.fixed_b import fixed_b_critical_value, fixed_b_p_value
 from kpilab.evidence.regress.jackknife import half_panel_jackknife
 from kpilab.evidence.regress.leave_out import leave_one_cluster_out
 from kpilab.evidence.regress.linear import NotEstimable
 from kpilab.evidence.regress.panels import panel
 from kpilab.evidence.regress.within import within
+from tests.reference.random_panels import SEEDS, random_panel
 
 REFERENCE = Path(__file__).parent / "reference"
 SHARED = Path(__file__).parents[2] / "shared" / "reference"
 CLUBSANDWICH = json.loads((REFERENCE / "panel_clubsandwich.json").read_text())
+FROM_R = json.loads((REFERENCE / "random_panels.json").read_text())
 EFFECTS = ("none", "unit", "period", "both")
 
 
@@ -359,3 +362,42 @@ def test_cluster_intervals_cover_in_small_panels():
         fit = panel(shock.ravel(), x.ravel(), unit, period, "both", "cr2")
         hits += fit.conf_low[0] <= 0 <= fit.conf_high[0]
     assert hits / 300 > 0.915
+
+
+@pytest.mark.parametrize("effects", EFFECTS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_panels_match_r(seed, effects):
+    """Unsorted rows, gaps, missing values, a lonely unit, text labels, clusters above the units."""
+    table, expected = random_panel(seed), FROM_R[f"{seed}_{effects}"]
+    X = table[[name for name in table if name.startswith("x")]]
+
+    def fit(cov, **options):
+        return panel(table["y"], X, table["unit"], table["period"], effects, cov, **options)
+
+    kraay = fit("driscoll_kraay", lags=2)
+    np.testing.assert_allclose(kraay.estimate, np.atleast_1d(expected["estimate"]), rtol=1e-8)
+    np.testing.assert_allclose(kraay.std_error, np.atleast_1d(expected["dk"]), rtol=1e-8)
+    assert kraay.n_obs == expected["n_obs"]
+    for cluster in ("unit", "region"):
+        wanted, small = expected[cluster], fit("cr2", cluster=table[cluster])
+        np.testing.assert_allclose(small.std_error, np.atleast_1d(wanted["se"]), rtol=1e-7)
+        np.testing.assert_allclose(small.df, np.atleast_1d(wanted["df"]), rtol=1e-7)
+        np.testing.assert_allclose(small.p_value, np.atleast_1d(wanted["p"]), rtol=1e-6)
+        large = fit("cluster", cluster=table[cluster])
+        counted = X.shape[1] + (large.n_periods if effects in ("period", "both") else 1)
+        factor = large.n_clusters / (large.n_clusters - 1) * (large.n_obs - 1) / (large.n_obs - counted)
+        np.testing.assert_allclose(large.std_error, factor**0.5 * np.atleast_1d(wanted["cr0"]), rtol=1e-8)
+
+
+@pytest.mark.parametrize("rank", [3, 12, 20])
+def test_inverse_root_is_that_of_the_eigenvalues(rank):
+    """By definition, from the eigenvalues of I − L L', whichever of the two eigenproblems is smaller."""
+    rng = np.random.default_rng(rank)
+    loadings = np.linalg.qr(rng.normal(size=(20, 20)))[0][:, :12] @ rng.normal(size=(12, rank))
+    loadings /= np.linalg.norm(loadings, 2)  # one direction is explained entirely
+    values = rng.normal(size=(20, 2))
+    value, vector = np.linalg.eigh(np.eye(20) - loadings @ loadings.T)
+    root = np.array([v**-0.5 if v > 1e-8 else 0.0 for v in value])
+    np.testing.assert_allclose(
+        inverse_root_times(loadings, values), vector @ (root[:, None] * (vector.T @ values))
+    )

@@ -152,7 +152,7 @@ def _panel_break(cascade: Cascade, data: LinkData, equation: Equation) -> tuple[
 def _series_break(equation: Equation) -> tuple[float, str]:
     """Return Hansen's p of the sup-F test for one break of the equation at an unknown date."""
     left = partialled_out(equation)
-    return float(sup_f(left["effect"], left[["cause"]]).p_value), "along the series"
+    return float(sup_f(left["effect"].to_numpy(), left[["cause"]].to_numpy()).p_value), "along the series"
 
 
 def _sign_between_regimes(regimes: tuple[Regime, ...]) -> Challenge:

@@ -311,7 +311,7 @@ def _breaks_link(action: Action, link: Link) -> bool:
 def regime_of(cascade: Cascade, periods: pd.PeriodIndex) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the number of the regime of each period, and the names of the regimes."""
     starts = sorted(cascade.period(text).asfreq(periods.freqstr) for text in cascade.breaks)
-    number = np.array([sum(period >= start for start in starts) for period in periods])
+    number = np.searchsorted([start.ordinal for start in starts], periods.asi8, side="right")
     bounds = [f"before {period_text(starts[0])}"] if starts else ["all periods"]
     bounds += [f"from {period_text(start)}" for start in starts]
     return number, tuple(bounds)

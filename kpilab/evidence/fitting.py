@@ -250,8 +250,7 @@ def seasonal_columns(periods: pd.PeriodIndex) -> np.ndarray:
     code = periods.freqstr.split("-")[0]
     if code not in lengths:
         return np.empty((len(periods), 0))
-    length = lengths[code]
-    season = np.array([_season_of(period, code) for period in periods])
+    length, season = lengths[code], _season_of(periods, code)
     if len(periods) >= DUMMIES_FROM and length <= 12:
         return (season[:, None] == np.arange(1, length)[None, :]).astype(float)
     angles = 2 * np.pi * np.outer(season, np.arange(1, 3)) / length
@@ -286,14 +285,13 @@ def statsmodels_fit(equation: Equation) -> object:
     return model.fit(cov_type="cluster", cov_kwds={"groups": equation.cluster}, use_t=True)
 
 
-def _season_of(period: pd.Period, code: str) -> int:
-    """Return the position of a period within its year, or of a day within its week, from 0."""
-    return {
-        "D": period.day_of_week,
-        "W": period.ordinal % 52,
-        "M": period.month - 1,
-        "Q": period.quarter - 1,
-    }[code]
+def _season_of(periods: pd.PeriodIndex, code: str) -> np.ndarray:
+    """Return the position of each period within its year, or of a day within its week, from 0."""
+    if code == "D":
+        return np.asarray(periods.day_of_week)
+    if code == "W":
+        return np.asarray(periods.asi8 % 52)
+    return np.asarray(periods.month if code == "M" else periods.quarter) - 1
 
 
 def _enough_rows(used: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ Unit means are removed first, then the period dummies through their normal equat
 from __future__ import annotations
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 
 from kpilab.evidence.regress.panel_rows import Effects, Floats, Ints
 
@@ -43,15 +43,11 @@ class Absorber:
         self.n_groups = 0
         self.gram = np.empty((0, 0))
         weight = root_weight**2
-        n_rows = len(unit)
         if self.unit is not None:
             self._unit_starts = np.flatnonzero(np.diff(unit, prepend=-1))
             self._unit_weight = np.add.reduceat(weight, self._unit_starts)
         if self.group is not None:
             self.n_groups = int(self.group.max()) + 1 if n_groups is None else n_groups
-            self._to_groups = sparse.csr_array(
-                (root_weight, (self.group, np.arange(n_rows))), shape=(self.n_groups, n_rows)
-            )
             self.gram = dummy_gram(self.group, self.unit, weight, self.n_groups)
         self.solver = DummySolver(self.gram)
         self.rank = self.solver.rank
@@ -75,8 +71,10 @@ class Absorber:
 
     def group_sums(self, values: Floats) -> Floats:
         """Cross-products (J, m) of the dummies with columns that have no unit means left."""
-        sums: Floats = self._to_groups @ values
-        return sums
+        if self.group is None:
+            return np.empty((0, values.shape[1]))
+        scaled = (values * self.root_weight[:, None]).T
+        return np.stack([np.bincount(self.group, column, self.n_groups) for column in scaled], axis=1)
 
 
 class DummySolver:
