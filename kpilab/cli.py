@@ -216,6 +216,36 @@ def actions(
     _print(found.of_unit(unit) if unit is not None else found, as_json)
 
 
+@app.command()
+def whatif(
+    folder: Folder,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KPI=CHANGE", help="-0.03, +10%, '-3% ramp 6 at S08000015'; repeat it."
+        ),
+    ] = None,
+    action: Annotated[str | None, typer.Option(help="An action: what it expects is the change.")] = None,
+    horizon: Annotated[int, typer.Option(help="Periods ahead.")] = 12,
+    unit: Annotated[list[str] | None, typer.Option(help="Units or levels to show; repeat it.")] = None,
+    kpi: Annotated[list[str] | None, typer.Option(help="KPIs to show; repeat it.")] = None,
+    inconclusive: Annotated[str, typer.Option(help="Arrows that history leaves open: in or out.")] = "in",
+    inference: Annotated[str, typer.Option(help="cluster, or wild for the wild bootstrap.")] = "cluster",
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Carry a change of KPIs along the arrows: what follows, when, how sure."""
+    from kpilab.decisions.interventions import read_settings
+
+    cascade, history = _read(folder)
+    wanted = read_settings(changes or ())
+    scenario = kl.what_if(
+        cascade, history, kl.fit_links(cascade, history), wanted, action=action, horizon=horizon,
+        units=unit or None, kpis=kpi or None, inconclusive=inconclusive, inference=inference, seed=seed,
+    )  # fmt: skip
+    _print(scenario, as_json)
+
+
 @app.command("map")
 def strategy_map(
     folder: Folder,

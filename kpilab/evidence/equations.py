@@ -9,6 +9,7 @@ changed the ruler or the ground, and x beyond the window is the lag augmentation
 """
 
 import math
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -88,7 +89,7 @@ class LinkDataBuilder:
         self.cascade = cascade
         self.history = history
         self._place = {unit: position for position, unit in enumerate(history.units)}
-        self._panel = lru_cache(maxsize=None)(self._computed_panel)
+        self.panel = lru_cache(maxsize=None)(self._computed_panel)
 
     def build(self, link: Link) -> LinkData:
         """Return the arrays of a link's equation.
@@ -101,12 +102,12 @@ class LinkDataBuilder:
         cause, effect = self.cascade.kpi(link.cause), self.cascade.kpi(link.effect)
         level = self.level_of(link)
         frequency = self._frequency(cause, effect)
-        lag = self._coarse_lag(link.lag, frequency)
+        lag = self.coarse_lag(link.lag, frequency)
         own_lags = link.lags or OWN_LAGS
-        units = self._units(link, level)
-        periods = self._periods(frequency)
+        units = self.units_of(link, level)
+        periods = self.periods(frequency)
         at = np.array([self._place[unit] for unit in units], dtype=int)
-        y, x = self._values(effect, frequency)[:, at], self._values(cause, frequency)[:, at]
+        y, x = self.values(effect, frequency)[:, at], self.values(cause, frequency)[:, at]
         columns = {
             f"{cause.id}[{_lag_text(*lag)}]": _window_mean(x, *lag),
             f"{cause.id}[t-{lag[1] + 1}]": lagged(x, lag[1] + 1),
@@ -115,11 +116,11 @@ class LinkDataBuilder:
         controls = self._controls(link, level, frequency, lag, own_lags)
         from_above = []
         for name, ago in controls:
-            values, borrowed = self._control(name, level, units, frequency)
+            values, borrowed = self.control_values(name, level, units, frequency)
             columns[f"{name}[{_lag_text(ago, ago)}]"] = lagged(values, ago)
             from_above += [name] if borrowed else []
         transition = max(own_lags, lag[1] + 1)
-        breaks, y = self._breaks(link, units, periods, frequency, transition, y)
+        breaks, y = self.breaks({link.cause, link.effect}, units, periods, frequency, transition, y)
         columns |= breaks
         return LinkData(
             level=level,
@@ -152,21 +153,22 @@ class LinkDataBuilder:
             )
         return link.at or shared[-1]
 
-    def _units(self, link: Link, level: str) -> tuple[str, ...]:
+    def units_of(self, link: Link, level: str) -> tuple[str, ...]:
+        """Return the units of a level for which a link is claimed."""
         excluded = self.cascade.with_descendants(link.excluded)
         return tuple(unit.id for unit in self.cascade.units_at(level) if unit.id not in excluded)
 
     def _frequency(self, *kpis: Kpi) -> Frequency:
         """Return the coarsest frequency at which the cascade and the two KPIs are observed."""
-        return max(
-            [self.cascade.frequency, *(kpi.every for kpi in kpis if kpi.every)], key=_FREQUENCIES.index
-        )
+        return coarser(self.cascade.frequency, *(kpi.every for kpi in kpis))
 
-    def _coarse_lag(self, lag: tuple[int, int], frequency: Frequency) -> tuple[int, int]:
+    def coarse_lag(self, lag: tuple[int, int], frequency: Frequency) -> tuple[int, int]:
+        """Return a lag range in periods of another frequency."""
         ratio = PERIODS_PER_YEAR[frequency] / PERIODS_PER_YEAR[self.cascade.frequency]
         return math.ceil(lag[0] * ratio), math.ceil(lag[1] * ratio)
 
-    def _periods(self, frequency: Frequency) -> pd.PeriodIndex:
+    def periods(self, frequency: Frequency) -> pd.PeriodIndex:
+        """Return the periods of history at a frequency."""
         if frequency == self.cascade.frequency:
             return self.history.periods
         return self.history.periods.asfreq(PANDAS_CODE[frequency]).unique()
@@ -180,22 +182,23 @@ class LinkDataBuilder:
         periods, panel = kpi_coarse_panel(self.cascade, self.history, kpi, every)
         if not seldom:
             return panel
-        rows = periods.get_indexer(self._periods(frequency).asfreq(PANDAS_CODE[every]))
+        rows = periods.get_indexer(self.periods(frequency).asfreq(PANDAS_CODE[every]))
         return KpiPanel(**{name: getattr(panel, name)[rows] for name in KpiPanel.__dataclass_fields__})
 
-    def _values(self, kpi: Kpi, frequency: Frequency) -> np.ndarray:
-        return transformed(kpi, self._panel(kpi.id, frequency))
+    def values(self, kpi: Kpi, frequency: Frequency) -> np.ndarray:
+        """Return a KPI at every unit on the scale of its links, shape (T, U)."""
+        return transformed(kpi, self.panel(kpi.id, frequency))
 
     def _volume(self, effect: Kpi, frequency: Frequency, at: np.ndarray) -> np.ndarray | None:
         if effect.kind not in ("ratio", "mean"):
             return None
-        return self._panel(effect.id, frequency).denominator[:, at]
+        return self.panel(effect.id, frequency).denominator[:, at]
 
     def _controls(
         self, link: Link, level: str, frequency: Frequency, lag: tuple[int, int], own_lags: int
     ) -> tuple[tuple[str, int], ...]:
         drawn = [
-            (other.cause, other.effect, *self._coarse_lag(other.lag, frequency))
+            (other.cause, other.effect, *self.coarse_lag(other.lag, frequency))
             for other in self.cascade.links
         ]
         orders = {other.effect: other.lags or OWN_LAGS for other in self.cascade.links} | {
@@ -224,12 +227,13 @@ class LinkDataBuilder:
             None,
         )
 
-    def _control(
+    def control_values(
         self, kpi_id: str, level: str, units: tuple[str, ...], frequency: Frequency
     ) -> tuple[np.ndarray, bool]:
+        """Return a KPI for units of a level, from the units above where it exists only there, and whether so."""
         kpi = self.cascade.kpi(kpi_id)
         source = self._level_above(kpi, level)
-        values = self._values(kpi, frequency)
+        values = self.values(kpi, frequency)
         holders = [self._ancestor(unit, source) for unit in units]
         columns = [values[:, self._place[h]] if h else np.full(len(values), np.nan) for h in holders]
         return np.stack(columns, axis=1), source != level
@@ -240,9 +244,9 @@ class LinkDataBuilder:
             current = self.cascade.unit(current).parent
         return current
 
-    def _breaks(
+    def breaks(
         self,
-        link: Link,
+        kpis: Set[str],
         units: tuple[str, ...],
         periods: pd.PeriodIndex,
         frequency: Frequency,
@@ -259,7 +263,7 @@ class LinkDataBuilder:
         numbers = np.arange(len(periods))[:, None]
         code = PANDAS_CODE[frequency]
         for action in self.cascade.actions:
-            if not _breaks_link(action, link):
+            if not _breaks_any(action, kpis):
                 continue
             start = self.cascade.period(action.start).asfreq(code).ordinal - periods[0].ordinal
             stop = (
@@ -278,6 +282,17 @@ class LinkDataBuilder:
                 step[max(start, 0) : max(stop, 0), position] = 1.0
                 steps[f"{action.id} at {units[position]}"] = step
         return steps, kept
+
+
+def coarser(frequency: Frequency, *others: Frequency | None) -> Frequency:
+    """Return the coarsest of some frequencies; None says nothing.
+
+    Examples
+    --------
+    >>> coarser("month", None, "quarter")
+    'quarter'
+    """
+    return max([frequency, *(other for other in others if other)], key=_FREQUENCIES.index)
 
 
 def lagged(values: np.ndarray, periods: int) -> np.ndarray:
@@ -303,8 +318,8 @@ def _lag_text(first: int, last: int) -> str:
     return one if first == last else f"{one}..t-{last}"
 
 
-def _breaks_link(action: Action, link: Link) -> bool:
-    touches = not action.expects or bool({link.cause, link.effect} & set(action.expects))
+def _breaks_any(action: Action, kpis: Set[str]) -> bool:
+    touches = not action.expects or bool(kpis & set(action.expects))
     return action.kind in BREAK_KINDS and touches
 
 

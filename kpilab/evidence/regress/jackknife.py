@@ -22,6 +22,9 @@ class JackknifeEstimates:
     ----------
     full_panel : (k,) array
         The estimates before the correction.
+    covariance : (k, k) array
+    scores : (G, k) array
+        What each cluster contributes to the estimation error: ``covariance = scores.T @ scores``.
     n_obs, n_units : int
         Of the full panel.
     """
@@ -36,6 +39,8 @@ class JackknifeEstimates:
     n_obs: int
     n_units: int
     full_panel: Floats
+    covariance: Floats
+    scores: Floats
 
 
 def half_panel_jackknife(
@@ -96,15 +101,16 @@ def jackknife_inference(fit: Within, confidence: float = 0.95) -> JackknifeEstim
         scores[np.flatnonzero(half)[part.rows.order]] = part.influence * part.residuals[:, None]
         estimate = estimate - part.estimate / len(halves)
         influence = influence - scores / len(halves)
-    sums = fit.rows.sum_by_cluster(influence)
-    std_error = positive_std_error(fit, fit.small_sample_factor * sums.T @ sums)
+    sums = fit.small_sample_factor**0.5 * fit.rows.sum_by_cluster(influence)
+    covariance = sums.T @ sums
+    std_error = positive_std_error(fit, covariance)
     df = float(n_clusters - 1)
     statistic = estimate / std_error
     reach = special.stdtrit(df, 0.5 + confidence / 2) * std_error
     p_value = np.minimum(1.0, 2 * special.stdtr(df, -np.abs(statistic)))
     return JackknifeEstimates(
         estimate, std_error, statistic, p_value, estimate - reach, estimate + reach, df,
-        fit.n_obs, fit.rows.n_units, fit.estimate,
+        fit.n_obs, fit.rows.n_units, fit.estimate, covariance, sums,
     )  # fmt: skip
 
 

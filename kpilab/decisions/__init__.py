@@ -1,0 +1,1 @@
+"""The consequences: what follows from a change, which actions to take."""

@@ -1,0 +1,211 @@
+"""What happens if nothing is done: every KPI ahead of history, added up over the units exactly.
+
+Units that stand for themselves are forecast one by one on the scale of the KPI's links; the others are the
+sums of their children. The shocks of all KPIs and units are drawn together, a past period at a time: what
+hit all units at once in history hits them together ahead, so that a sum is as uncertain as it should be.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from kpilab.decisions.forecasts import Forecast, forecast
+from kpilab.decisions.tree import KpiTree, kpi_tree
+from kpilab.evidence.equations import LinkDataBuilder, coarser
+from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.formula import evaluate_formula
+from kpilab.model.history import History
+from kpilab.model.periods import PANDAS_CODE
+from kpilab.scorecard.panels import KpiPanel, kpi_panel, part_names
+from kpilab.scorecard.scales import transformed
+from kpilab.words import PERIODS_PER_YEAR, Frequency, Transform
+
+
+class Baseline:
+    """Forecasts of KPIs and measures, each computed once.
+
+    Parameters
+    ----------
+    cascade : Cascade
+    history : History
+    units : tuple of str, length P
+    horizon : int
+        Periods ahead, H.
+    draws, seed : int
+        Number of paths, R, and the seed of the shocks.
+    """
+
+    def __init__(
+        self, cascade: Cascade, history: History, units: tuple[str, ...], horizon: int, draws: int, seed: int
+    ):
+        self.cascade, self.history, self.units = cascade, history, units
+        self.horizon, self.draws = horizon, draws
+        self.periods = pd.period_range(history.periods[-1] + 1, periods=horizon)
+        self._builder = LinkDataBuilder(cascade, history)
+        self._at = np.array([history.units.index(unit) for unit in units], dtype=int)
+        n_periods, season = len(history.periods), cascade.periods_per_year
+        self._shock_start = n_periods - season
+        self._shocked = np.random.default_rng([seed, 1]).integers(n_periods, size=(season + horizon, draws))
+        self.tree = lru_cache(maxsize=None)(self._tree)
+        self.values = lru_cache(maxsize=None)(self._values)
+        self._forecasts = lru_cache(maxsize=None)(self._all_forecasts)
+
+    def kpi(self, name: str) -> Kpi:
+        """Return a KPI, or a measure as if it were one."""
+        found = self.cascade.named("kpis", name)
+        return found if found is not None else measure_as_kpi(self.cascade, name)
+
+    def parts(self, kpi: Kpi) -> dict[str, tuple[str, ...]]:
+        """Return, for each name in a formula, the KPIs and measures whose product it is.
+
+        A measure is the KPI that adds it up; the numerator of a ratio is that ratio times its denominator, so
+        that what moves the ratio moves it too; any other measure stands for itself.
+        """
+        return {name: self._factors(kpi, name) for name in part_names(kpi)}
+
+    def scale(self, kpi_id: str) -> Transform | None:
+        """Return the scale on which a KPI's links, and so its forecasts, are linear."""
+        return self.kpi(kpi_id).transform
+
+    def outcome(self, kpi_id: str, change: np.ndarray | None = None) -> np.ndarray:
+        """Return what the KPI may become, shape (H, P, R), with a change on the scale of its links.
+
+        Units without a forecast are NaN.
+        """
+        kpi = self.kpi(kpi_id)
+        if kpi.formula:
+            raise ValueError(f"'{kpi_id}' is computed from its parts: evaluate the formula on their outcomes")
+        tree, ahead = self.tree(kpi_id), self._forecasts(kpi_id)
+        found = np.full((self.horizon, len(self.units), self.draws), np.nan)
+        for place, (mean, paths, _) in ahead.items():
+            line = mean[:, None] + paths
+            found[:, place] = back(kpi.transform, line if change is None else line + change[:, place])
+        return added_up(tree, found)
+
+    def outcome_of_formula(self, kpi: Kpi, outcomes: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the outcome of a formula from those of what it is made of."""
+        made = {
+            name: np.prod([outcomes[factor] for factor in factors], axis=0)
+            for name, factors in self.parts(kpi).items()
+        }
+        return evaluate_formula(kpi.formula or "", made)
+
+    def history_of(self, kpi_id: str) -> np.ndarray:
+        """Return the KPI's past, shape (T, P)."""
+        return self._panel(self.kpi(kpi_id)).values[:, self._at]
+
+    def model_of(self, kpi_id: str, unit: str) -> str:
+        """Return how a unit's KPI is forecast."""
+        place = self.units.index(unit)
+        ahead = self._forecasts(kpi_id).get(place)
+        return "" if ahead is None else ahead[2]
+
+    def _factors(self, kpi: Kpi, name: str) -> tuple[str, ...]:
+        if name != kpi.id and self.cascade.named("kpis", name):
+            return (name,)
+        whole = [other for other in self.cascade.kpis if name in (other.sum, other.last)]
+        if whole:
+            return (whole[0].id,)
+        ratios = [other for other in self.cascade.kpis if other.ratio and other.ratio.of == name]
+        if ratios and ratios[0].ratio:
+            return (ratios[0].id, *self._factors(ratios[0], ratios[0].ratio.per))
+        return (name,)
+
+    def _panel(self, kpi: Kpi) -> KpiPanel:
+        if self.cascade.named("kpis", kpi.id):
+            return self._builder.panel(kpi.id, self.cascade.frequency)
+        return kpi_panel(self.cascade, self.history, kpi)
+
+    def _tree(self, kpi_id: str) -> KpiTree:
+        kpi = self.kpi(kpi_id)
+        return kpi_tree(self.cascade, self.history, kpi, self._panel(kpi), self.horizon, self.units)
+
+    def _values(self, kpi_id: str) -> np.ndarray:
+        """Return the point forecast in the KPI's own unit of measure, shape (H, P)."""
+        kpi = self.kpi(kpi_id)
+        if kpi.formula:
+            names = {factor for factors in self.parts(kpi).values() for factor in factors}
+            return self.outcome_of_formula(kpi, {name: self.values(name) for name in names})
+        tree = self.tree(kpi_id)
+        found = np.full((self.horizon, len(self.units)), np.nan)
+        for place, (mean, _, _) in self._forecasts(kpi_id).items():
+            found[:, place] = back(kpi.transform, mean)
+        return added_up(tree, found)
+
+    def _all_forecasts(self, kpi_id: str) -> dict[int, tuple[np.ndarray, np.ndarray, str]]:
+        """Return mean (H,) and deviations (H, R) of each unit that stands for itself, on the links' scale."""
+        kpi = self.kpi(kpi_id)
+        frequency = coarser(self.cascade.frequency, kpi.every)
+        if self.cascade.named("kpis", kpi_id):
+            values = self._builder.values(kpi, frequency)[:, self._at]
+        else:
+            values = transformed(kpi, self._panel(kpi))[:, self._at]
+        rows = self._rows(frequency)
+        season = PERIODS_PER_YEAR[frequency]
+        return {
+            int(place): self._ahead(values[:, place], rows, season)
+            for place in np.flatnonzero(self.tree(kpi_id).own)
+            if (~np.isnan(values[:, place])).any()
+        }
+
+    def _rows(self, frequency: Frequency) -> np.ndarray:
+        """Return the row that each period of history and horizon has at another frequency, shape (T + H,)."""
+        if frequency == self.cascade.frequency:
+            return np.arange(len(self.history.periods) + self.horizon)
+        code = PANDAS_CODE[frequency]
+        past, ahead = self.history.periods.asfreq(code).asi8, self.periods.asfreq(code).asi8
+        return np.concatenate([past, ahead]) - past[0]
+
+    def _ahead(self, values: np.ndarray, rows: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray, str]:
+        """Forecast one series and lay it over the horizon; what is already known is certain."""
+        last = int(np.flatnonzero(~np.isnan(values))[-1])
+        steps = rows[-self.horizon :] - last
+        n_steps = int(max(steps[-1], 1))
+        ahead = forecast(values, n_steps, season)
+        paths = ahead.paths(self._shocks(ahead, rows, last, n_steps))
+        future = steps >= 1
+        mean = np.where(future, ahead.mean[np.maximum(steps, 1) - 1], values[last])
+        deviations = np.where(future[:, None], paths[np.maximum(steps, 1) - 1], 0.0)
+        return mean, deviations, ahead.model
+
+    def _shocks(self, ahead: Forecast, rows: np.ndarray, last: int, n_steps: int) -> np.ndarray:
+        """Take the errors that the series had in the drawn periods; where it had none, any other of its own."""
+        own = ahead.errors[~np.isnan(ahead.errors)]
+        first_of_row = np.searchsorted(rows, np.arange(last + 1, last + 1 + n_steps))
+        drawn = self._shocked[np.clip(first_of_row - self._shock_start, 0, len(self._shocked) - 1)]
+        found = ahead.errors[rows[drawn]]
+        return np.where(np.isnan(found), own[drawn % len(own)], found)
+
+
+def measure_as_kpi(cascade: Cascade, name: str) -> Kpi:
+    """Return a measure in the clothes of a KPI, to be forecast and added up like one."""
+    stock = name in cascade.measures and cascade.measures[name].over_time == "last"
+    return Kpi.model_validate({"id": name, "name": name, "last" if stock else "sum": name})
+
+
+def added_up(tree: KpiTree, values: np.ndarray) -> np.ndarray:
+    """Fill in the units that are sums of their children, from the bottom up; shape (H, P, …)."""
+    filled = values.copy()
+    for parent, children in tree.parents:
+        if tree.computed[parent]:
+            filled[:, parent] = tree.up(filled, children, slice(0, len(values)))
+    return filled
+
+
+def forward(scale: Transform | None, values: np.ndarray) -> np.ndarray:
+    """Bring values to the scale of links; what has no place there is NaN."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if scale == "log":
+            return np.where(values > 0, np.log(values), np.nan)
+        if scale == "logit":
+            return np.where((values > 0) & (values < 1), np.log(values / (1 - values)), np.nan)
+    return values
+
+
+def back(scale: Transform | None, values: np.ndarray) -> np.ndarray:
+    """Bring values from the scale of links to the KPI's own unit of measure."""
+    with np.errstate(over="ignore"):
+        if scale == "log":
+            return np.exp(values)
+        return 1 / (1 + np.exp(-values)) if scale == "logit" else values

@@ -1,0 +1,212 @@
+"""A change carried along the arrows, all draws at once: arrays in, arrays out.
+
+Everything is a deviation from the baseline, on the scale of the links, where an equation is linear and what
+is common to all units in a period cancels out. KPIs come in the order of the arrows and take the whole
+horizon in one go; where arrows form a loop its KPIs take one period at a time.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+
+NOWHERE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Inflow:
+    """One regressor in action.
+
+    Attributes
+    ----------
+    kpi : str
+    lag, width : int
+        The mean over `width` periods from `lag` periods ago backwards.
+    weight : ndarray, shape (R,)
+        Its coefficient in each draw.
+    holder : ndarray of int, shape (E,)
+        Position of the unit whose value counts, for each unit of the equation; `NOWHERE` where none does.
+    """
+
+    kpi: str
+    lag: int
+    width: int
+    weight: np.ndarray
+    holder: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """How one KPI moves: an equation at some units, or a computation from its parts.
+
+    Attributes
+    ----------
+    inflows : tuple of Inflow
+        From its causes.
+    own : tuple of (lag, weight of shape (R,))
+        From its own past.
+    places : ndarray of int, shape (E,)
+        Positions of the units at which the equation holds.
+    computed : callable, optional
+        For a computed KPI: deviations of its parts, a slice of periods → its own deviation (h, P, R).
+    parts : tuple of str
+        What a computed KPI is made of.
+    spread : callable
+        Fills in the units above and below from those at which something happens: deviation (h, P, R), slice
+        of periods, which units have the equation, which are held → deviation.
+    """
+
+    inflows: tuple[Inflow, ...]
+    own: tuple[tuple[int, np.ndarray], ...]
+    places: np.ndarray
+    spread: Callable[[np.ndarray, slice, np.ndarray, np.ndarray], np.ndarray]
+    computed: Callable[[Mapping[str, np.ndarray], slice], np.ndarray] | None = None
+    parts: tuple[str, ...] = ()
+
+    def sources(self) -> list[tuple[str, int]]:
+        """Return what it moves with, with the lag."""
+        return [(flow.kpi, flow.lag) for flow in self.inflows] + [(part, 0) for part in self.parts]
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What an intervention does to a KPI.
+
+    Attributes
+    ----------
+    deviation : ndarray, shape (H, P)
+        While it is held; for a KPI that nothing else moves, at the units above too.
+    mask : ndarray of bool, shape (H, P)
+    """
+
+    deviation: np.ndarray
+    mask: np.ndarray
+
+
+def propagate(
+    motions: Mapping[str, Motion],
+    held: Mapping[str, Held],
+    shape: tuple[int, int, int],
+    wanted: frozenset[str] | None = None,
+) -> dict[str, np.ndarray]:
+    """Carry held KPIs along the arrows.
+
+    Parameters
+    ----------
+    motions : mapping of KPI to Motion
+        KPIs without one stay where they are unless they are held.
+    held : mapping of KPI to Held
+        While it is held a KPI does not listen to its causes.
+    shape : (H, P, R)
+        Periods ahead, units, draws.
+    wanted : set of str, optional
+        Only these KPIs, and what they need on the way; default: all that are reached.
+
+    Returns
+    -------
+    dict of KPI to ndarray, shape (H, P, R)
+        Deviations on the scale of links; a held KPI that nothing moves has one draw, (H, P, 1).
+    """
+    graph = _arrows(motions)
+    graph.add_nodes_from(held)
+    reached = set(held).union(*(nx.descendants(graph, kpi) for kpi in held))
+    if wanted is not None:
+        needed = set(wanted).union(*(nx.ancestors(graph, kpi) for kpi in wanted if kpi in graph))
+        reached &= needed
+    run = _Run(motions, held, shape)
+    for block in _blocks(graph.subgraph(reached)):
+        run.take(block)
+    return run.deviations
+
+
+class _Run:
+    """One run: the deviations found so far."""
+
+    def __init__(
+        self, motions: Mapping[str, Motion], held: Mapping[str, Held], shape: tuple[int, int, int]
+    ) -> None:
+        self.motions, self.held, self.shape = motions, held, shape
+        self.deviations: dict[str, np.ndarray] = {}
+
+    def take(self, block: tuple[str, ...]) -> None:
+        """Compute a KPI over the whole horizon, or the KPIs of a loop period by period."""
+        for kpi in block:
+            moved = kpi in self.motions
+            draws = self.shape[2] if moved else 1
+            self.deviations[kpi] = np.zeros((*self.shape[:2], draws))
+        if len(block) == 1 and not (block[0] in self.held and block[0] in self.motions):
+            self._advance(block[0], slice(0, self.shape[0]))
+            return
+        for period in range(self.shape[0]):
+            for kpi in block:
+                self._advance(kpi, slice(period, period + 1))
+
+    def _advance(self, kpi: str, periods: slice) -> None:
+        """Bring one KPI forward over some periods."""
+        found = self.deviations[kpi]
+        motion, held = self.motions.get(kpi), self.held.get(kpi)
+        if motion is None:
+            found[periods] = held.deviation[periods][:, :, None] if held is not None else 0.0
+            return
+        if motion.computed is not None:
+            found[periods] = motion.computed(self.deviations, periods)
+            return
+        self._respond(found, motion, periods)
+        by_equation, by_hand = np.zeros((2, found.shape[1]), dtype=bool)
+        by_equation[motion.places] = True
+        if held is not None:
+            mask = held.mask[periods]
+            found[periods] = np.where(mask[:, :, None], held.deviation[periods][:, :, None], found[periods])
+            by_hand = np.asarray(mask.any(axis=0))
+        found[periods] = motion.spread(found[periods], periods, by_equation, by_hand)
+
+    def _respond(self, found: np.ndarray, motion: Motion, periods: slice) -> None:
+        """Add up what causes and own past bring, period by period where the own past counts."""
+        inflow = np.zeros((periods.stop - periods.start, len(motion.places), self.shape[2]))
+        for flow in motion.inflows:
+            source = self.deviations.get(flow.kpi)
+            if source is not None:
+                inflow += flow.weight * _arriving(source, flow, periods)
+        for row in range(periods.start, periods.stop):
+            now = inflow[row - periods.start]
+            for lag, weight in motion.own:
+                if row >= lag:
+                    now = now + weight * found[row - lag, motion.places]
+            found[row, motion.places] = now
+
+
+def _arriving(source: np.ndarray, flow: Inflow, periods: slice) -> np.ndarray:
+    """Return what a cause's deviation looks like at the effect, shape (h, E, R or 1)."""
+    rows = np.arange(periods.start, periods.stop) - flow.lag
+    aligned = np.array_equal(flow.holder, np.arange(source.shape[1]))
+    held = source if aligned else source[:, np.maximum(flow.holder, 0)]
+    total = np.zeros((len(rows), *held.shape[1:]))
+    for back in range(flow.width):
+        at = rows - back
+        total[at >= 0] += held[at[at >= 0]]
+    return np.where((flow.holder >= 0)[:, None], total / flow.width, 0.0)
+
+
+def _arrows(motions: Mapping[str, Motion]) -> nx.DiGraph:
+    """Draw what moves what; each arrow knows its shortest lag."""
+    graph: nx.DiGraph = nx.DiGraph()
+    graph.add_nodes_from(motions)
+    for kpi, motion in motions.items():
+        for source, lag in motion.sources():
+            if not graph.has_edge(source, kpi) or graph.edges[source, kpi]["lag"] > lag:
+                graph.add_edge(source, kpi, lag=lag)
+    return graph
+
+
+def _blocks(graph: nx.DiGraph) -> list[tuple[str, ...]]:
+    """Order KPIs along the arrows; those of a loop stand together, in the order of their arrows without lag."""
+    whole = nx.condensation(graph)
+    blocks = []
+    for component in nx.lexicographical_topological_sort(whole, key=lambda n: min(whole.nodes[n]["members"])):
+        members = graph.subgraph(whole.nodes[component]["members"])
+        at_once: nx.DiGraph = nx.DiGraph()
+        at_once.add_nodes_from(members)
+        at_once.add_edges_from(edge for edge in members.edges if members.edges[edge]["lag"] == 0)
+        blocks.append(tuple(nx.lexicographical_topological_sort(at_once)))
+    return blocks

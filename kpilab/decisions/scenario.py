@@ -1,0 +1,195 @@
+"""The result of a what-if: per KPI, unit and period, where it goes and where it would have gone anyway."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kpilab.decisions.dynamics import Dynamics, left_out
+from kpilab.decisions.interventions import Intervention
+from kpilab.model.cascade import Cascade
+from kpilab.problems import did_you_mean, one_problem
+from kpilab.scorecard.rollup import target_in_force
+from kpilab.show import Result, count_of, listed, number, quantity
+
+if TYPE_CHECKING:
+    from kpilab.decisions.whatif import Options
+
+COLUMNS = [
+    "kpi", "unit", "level", "period", "baseline", "median", "conf_low", "conf_high", "p_target", "effect",
+    "effect_low", "effect_high", "target", "p_target_baseline", "share_outside", "extrapolated",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario(Result):
+    """What follows from a change.
+
+    `tidy()` has one row per KPI, unit and period ahead:
+
+    - ``baseline``: the median if nothing is done;
+    - ``median, conf_low, conf_high``: where the KPI will be, with all that is uncertain;
+    - ``p_target, target``: the probability of meeting the target in force (NaN without one), and
+      ``p_target_baseline`` without the change;
+    - ``effect, effect_low, effect_high``: what the change does, with what is not known of the arrows alone;
+    - ``share_outside``: for shares, which part of the draws lies beyond 0–1;
+    - ``extrapolated``: the median leaves what the unit's own history has seen.
+    """
+
+    cascade: Cascade
+    interventions: tuple[Intervention, ...]
+    dynamics: Dynamics
+    options: "Options"
+    table: pd.DataFrame
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """Return the name of the cascade and the change."""
+        return f"{self.cascade.name}: what if {listed([str(one) for one in self.interventions])}"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per KPI, unit and period."""
+        return self.table.copy()
+
+    def shown(self) -> pd.DataFrame:
+        """Return the last period of each KPI at the highest units."""
+        last = (
+            self.table[self.table["period"] == self.table["period"].iloc[-1]]
+            if len(self.table)
+            else self.table
+        )
+        rank = last["level"].map({level: place for place, level in enumerate(self.cascade.levels)})
+        return last[rank == rank.groupby(last["kpi"]).transform("min")].reset_index(drop=True)
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: the change, the span, how it was computed, and what to be careful about."""
+        periods = self.table["period"]
+        about = {
+            "changes": "; ".join(str(one) for one in self.interventions),
+            "first_period": periods.iloc[0] if len(periods) else "",
+            "last_period": periods.iloc[-1] if len(periods) else "",
+            "horizon": self.options.horizon,
+            "confidence": self.options.confidence,
+            "draws": self.options.draws,
+            "seed": self.options.seed,
+            "inference": self.options.inference,
+            "inconclusive": self.options.inconclusive,
+            "n_equations": len(self.dynamics.equations),
+            "n_links_used": int(self.dynamics.table["used"].sum()),
+            "n_supported": self.dynamics.count("supported"),
+            "n_inconclusive": self.dynamics.count("inconclusive"),
+            "n_left_out": int((~self.dynamics.table["used"]).sum()),
+            "n_differing": int(self.dynamics.table["differs"].sum()),
+            "n_kpis": self.table["kpi"].nunique(),
+            "n_units": self.table["unit"].nunique(),
+            "n_extrapolated": int(self.table["extrapolated"].sum()),
+            "largest_share_outside": float(self.table["share_outside"].max()),
+        }
+        return pd.DataFrame({name: [value] for name, value in about.items()})
+
+    @property
+    def text(self) -> str:
+        """Return what happens to each KPI that is reached, at the top, and what to be careful about."""
+        lines = [self._sentence(row) for row in self.shown().itertuples(index=False)]
+        return "\n".join([*lines, *self._cautions()])
+
+    def equations(self) -> pd.DataFrame:
+        """Return one row per arrow: what its equation says, what its test said, and whether the two differ."""
+        return self.dynamics.table.copy()
+
+    def at(self, level: str) -> "Scenario":
+        """Return the rows of one level.
+
+        Raises
+        ------
+        InputError
+            When the cascade has no such level.
+        """
+        if level not in self.cascade.levels:
+            raise one_problem("level", f"unknown level '{level}'; {did_you_mean(level, self.cascade.levels)}")
+        return self._where(self.table["level"] == level)
+
+    def of_unit(self, unit: str) -> "Scenario":
+        """Return the rows of one unit.
+
+        Raises
+        ------
+        InputError
+            When the cascade has no such unit.
+        """
+        if self.cascade.named("units", unit) is None:
+            known = [each.id for each in self.cascade.units]
+            raise one_problem("unit", f"unknown unit '{unit}'; {did_you_mean(unit, known)}")
+        return self._where(self.table["unit"] == unit)
+
+    def path(self, kpi: str, unit: str) -> pd.DataFrame:
+        """Return one KPI of one unit, indexed by period."""
+        rows = self.table[(self.table["kpi"] == kpi) & (self.table["unit"] == unit)]
+        return rows.set_index("period").drop(columns=["kpi", "unit", "level"])
+
+    def _where(self, rows: pd.Series) -> "Scenario":
+        return replace(self, table=self.table[rows].reset_index(drop=True))
+
+    def _sentence(self, row: Any) -> str:
+        kpi, unit = self.cascade.kpi(row.kpi), self.cascade.unit(row.unit)
+        of = kpi.unit_of_measure
+        share = f"{100 * self.options.confidence:g} %"
+        said = (
+            f"{unit.name}: {kpi.name}, {quantity(row.median, of)} in {row.period} instead of "
+            f"{quantity(row.baseline, of)} ({share} interval {quantity(row.conf_low, of)} to "
+            f"{quantity(row.conf_high, of)}); the change does {_signed(row.effect, of)}"
+        )
+        if row.effect_low != row.effect_high:
+            said += f" ({_signed(row.effect_low, of)} to {_signed(row.effect_high, of)})"
+        if not np.isnan(row.p_target):
+            chances = f"{_chance(row.p_target)} instead of {_chance(row.p_target_baseline)}"
+            said += f"; target {quantity(row.target, of)} met with {chances}"
+        return said + "."
+
+    def _cautions(self) -> list[str]:
+        said = []
+        reached = set(self.table["kpi"]) - {one.kpi for one in self.interventions}
+        if not reached:
+            said.append("Nothing else moves: no arrow that carries a change starts here.")
+        open_links = self.dynamics.count("inconclusive")
+        if open_links:
+            arrows = count_of(open_links, "arrow")
+            said.append(f"{arrows} that history leaves open carry the change with their full uncertainty.")
+        said += [left_out(self.dynamics)] if left_out(self.dynamics) else []
+        for row in self.dynamics.table[self.dynamics.table["differs"]].itertuples():
+            said.append(
+                f"{row.cause} → {row.effect}: the equation with all causes says {number(row.response)} "
+                f"(± {number(row.std_error)}), the test of this arrow alone {number(row.tested)} "
+                f"(± {number(row.tested_std_error)})."
+            )
+        beyond = int(self.table["extrapolated"].sum())
+        if beyond:
+            values = f"{count_of(beyond, 'value')} of {len(self.table):,}"
+            said.append(f"Beyond what history has seen: {values} (column extrapolated).")
+        outside = self.table["share_outside"].max()
+        if outside > 0.005:
+            said.append(
+                f"Up to {100 * outside:.0f} % of the draws of a share lie beyond 0–1 (column share_outside)."
+            )
+        return said
+
+
+def targets_ahead(cascade: Cascade, kpi: str, units: tuple[str, ...], periods: pd.PeriodIndex) -> np.ndarray:
+    """Return the target in force for each period and unit, shape (H, P); NaN where there is none."""
+    if not any(target.kpi == kpi for target in cascade.targets):
+        near = cascade.kpi(kpi)
+        only = near.near if near.better == "near" and near.near is not None else float("nan")
+        return np.full((len(periods), len(units)), only)
+    found = [[target_in_force(cascade, kpi, unit, period) for unit in units] for period in periods]
+    return np.array([[target.target if target else float("nan") for target in row] for row in found])
+
+
+def _signed(value: float, unit_of_measure: str) -> str:
+    if unit_of_measure == "share":
+        return f"{100 * value:+.2g} points"
+    return f"{value:+.3g} {unit_of_measure}".strip()
+
+
+def _chance(share: float) -> str:
+    return "under 1 %" if share < 0.01 else "over 99 %" if share > 0.99 else f"{100 * share:.0f} %"
