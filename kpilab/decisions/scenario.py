@@ -10,7 +10,7 @@ from kpilab.decisions.dynamics import Dynamics, left_out
 from kpilab.decisions.interventions import Intervention
 from kpilab.model.cascade import Cascade
 from kpilab.problems import did_you_mean, one_problem
-from kpilab.scorecard.rollup import target_in_force
+from kpilab.scorecard.in_force import target_in_force
 from kpilab.show import Result, count_of, listed, number, quantity
 
 if TYPE_CHECKING:
