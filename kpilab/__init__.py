@@ -13,6 +13,7 @@ _HOME = {
     "write_cascade": "kpilab.model.saving",
     "read_history": "kpilab.model.history",
     "check": "kpilab.checkup",
+    "diff": "kpilab.scorecard.diff",
     "trace": "kpilab.model.tracing",
     "roll_up": "kpilab.scorecard.rollup",
     "score_goals": "kpilab.scorecard.goals",

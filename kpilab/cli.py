@@ -290,6 +290,26 @@ def report(
 
 
 @app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="A", help="The folder of the earlier version.")],
+    new: Annotated[Path, typer.Argument(metavar="B", help="The folder of the later version.")],
+    period: Period = None,
+    unit: Annotated[str | None, typer.Option(help="Whose score; default: the top unit's.")] = None,
+    score: Annotated[
+        bool, typer.Option(help="Also what it does to the score, under the history of B.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Say what changed between two versions of a cascade, and what each change does to the score."""
+    if score:
+        later, history = _read(new)
+        result = kl.diff(kl.read_cascade(old), later, history=history, period=period)
+    else:
+        result = kl.diff(old, new)
+    _print(result.at(unit) if unit is not None else result, as_json)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of cascade.yaml, for an editor."""
     from kpilab.model.files import cascade_schema

@@ -9,7 +9,7 @@ from kpilab.model.periods import parse_period
 from kpilab.problems import Problem, did_you_mean
 from kpilab.words import PERIODS_PER_YEAR
 
-_PLURAL = {
+PLURAL = {
     "objective": "objectives",
     "factor": "factors",
     "process": "processes",
@@ -17,7 +17,19 @@ _PLURAL = {
     "unit": "units",
     "kpi": "kpis",
 }
-_WITH_IDS = (*_PLURAL.values(), "actions")
+REFERENCES = {
+    "objectives": {"supports": "objective", "owner": "owner"},
+    "factors": {"objective": "objective"},
+    "processes": {"owner": "owner"},
+    "owners": {"unit": "unit"},
+    "units": {"parent": "unit", "owner": "owner"},
+    "kpis": {"factor": "factor", "process": "process", "owner": "owner", "parent": "kpi"},
+    "links": {"cause": "kpi", "effect": "kpi"},
+    "actions": {"owner": "owner", "process": "process"},
+    "targets": {"kpi": "kpi", "unit": "unit", "process": "process"},
+}
+"""Keys of each list that name an entry of another, by what they name."""
+_WITH_IDS = (*PLURAL.values(), "actions")
 
 
 def reference_problems(cascade: Cascade, unread: frozenset[str] = frozenset()) -> list[Problem]:
@@ -66,18 +78,7 @@ def _duplicates(cascade: Cascade) -> Iterator[Problem]:
 
 def _references(cascade: Cascade) -> Iterator[tuple[str, int, str, str, str | None]]:
     """Yield (list, position, key, noun referred to, id referred to)."""
-    fields = {
-        "objectives": {"supports": "objective", "owner": "owner"},
-        "factors": {"objective": "objective"},
-        "processes": {"owner": "owner"},
-        "owners": {"unit": "unit"},
-        "units": {"parent": "unit", "owner": "owner"},
-        "kpis": {"factor": "factor", "process": "process", "owner": "owner", "parent": "kpi"},
-        "links": {"cause": "kpi", "effect": "kpi"},
-        "actions": {"owner": "owner", "process": "process"},
-        "targets": {"kpi": "kpi", "unit": "unit", "process": "process"},
-    }
-    for noun, keys in fields.items():
+    for noun, keys in REFERENCES.items():
         for position, entry in enumerate(getattr(cascade, noun)):
             for key, kind in keys.items():
                 yield noun, position, key, kind, getattr(entry, key)
@@ -94,12 +95,12 @@ def _references(cascade: Cascade) -> Iterator[tuple[str, int, str, str, str | No
 
 
 def _unknown_names(cascade: Cascade, unread: frozenset[str]) -> Iterator[Problem]:
-    known = {kind: {entry.id for entry in getattr(cascade, noun)} for kind, noun in _PLURAL.items()}
-    lost = {kind for kind, noun in _PLURAL.items() if noun in unread and not known[kind]}
+    known = {kind: {entry.id for entry in getattr(cascade, noun)} for kind, noun in PLURAL.items()}
+    lost = {kind for kind, noun in PLURAL.items() if noun in unread and not known[kind]}
     for noun, position, key, kind, name in _references(cascade):
         if name is None or name in known[kind] or kind in lost:
             continue
-        if not cascade.has_line(_PLURAL[kind], name):
+        if not cascade.has_line(PLURAL[kind], name):
             where = cascade.where(noun, f"#{position}", key)
             yield Problem(where, f"{key}: unknown {kind} '{name}'; {did_you_mean(name, known[kind])}")
 
