@@ -1,7 +1,6 @@
 """Where history comes from: CSV, Parquet, Excel or a database; each becomes a table that knows its rows."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +8,9 @@ import numpy as np
 import pandas as pd
 
 from kpilab.model.cascade import Cascade, Source
+from kpilab.model.source_table import FrameTable, SourceTable
 from kpilab.model.tables import read_csv_table
 from kpilab.problems import Problem
-
-
-@dataclass(frozen=True)
-class SourceTable:
-    """A table as it was delivered.
-
-    Parameters
-    ----------
-    name : str
-        File name, or the name of the database source.
-    frame : pandas.DataFrame
-        Texts (from CSV) or typed values.
-    lines : ndarray of int
-        The line (CSV) or row (others) of each row, for messages.
-    """
-
-    name: str
-    frame: pd.DataFrame
-    lines: np.ndarray
-
-    def where(self, row: int | np.integer) -> str:
-        """Return ``file:line`` of a row by its position."""
-        return f"{self.name}:{self.lines[row]}"
 
 
 def load_tables(cascade: Cascade, source: Source) -> tuple[list[SourceTable], list[Problem]]:
@@ -54,7 +31,7 @@ def load_tables(cascade: Cascade, source: Source) -> tuple[list[SourceTable], li
 
 def table_of(frame: pd.DataFrame, name: str = "history") -> SourceTable:
     """Wrap a DataFrame, counting rows from 1."""
-    return SourceTable(name, frame.reset_index(drop=True), np.arange(1, len(frame) + 1))
+    return FrameTable(name, frame.reset_index(drop=True), range(1, len(frame) + 1))
 
 
 def _from_file(path: Path, name: str) -> tuple[list[SourceTable], list[Problem]]:
@@ -64,7 +41,7 @@ def _from_file(path: Path, name: str) -> tuple[list[SourceTable], list[Problem]]
         if table is None or not table.rows:
             return [], problems
         frame = pd.DataFrame(table.rows, columns=list(table.columns), dtype=object)
-        return [SourceTable(name, frame, np.asarray(table.lines))], problems
+        return [FrameTable(name, frame, np.asarray(table.lines))], problems
     if not path.exists():
         return [], [
             Problem(name, f"no such file in {path.parent.name or '.'}/; create it or correct the path")
@@ -72,19 +49,14 @@ def _from_file(path: Path, name: str) -> tuple[list[SourceTable], list[Problem]]
     try:
         if suffix in {".xlsx", ".xlsm"}:
             frame = pd.read_excel(path, dtype=object)
-            return [SourceTable(name, frame, np.arange(2, len(frame) + 2))], []
+            return [FrameTable(name, frame, range(2, len(frame) + 2))], []
         if suffix == ".parquet":
-            return [table_of(_read_parquet(path), name)], []
+            from kpilab.model.parquet import parquet_table
+
+            return [parquet_table(path, name)], []
     except Exception as error:  # noqa: BLE001 — a damaged file raises whatever its reader likes
         return [], [Problem(name, f"cannot be read ({' '.join(str(error).split())}); write the file again")]
     return [], [Problem(name, f"'{suffix}' is no kind of file kpilab reads; use .csv, .parquet or .xlsx")]
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    import duckdb
-
-    with duckdb.connect() as connection:
-        return connection.read_parquet(str(path)).df()
 
 
 def _from_database(cascade: Cascade, source: Source) -> tuple[list[SourceTable], list[Problem]]:

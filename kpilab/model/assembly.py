@@ -1,0 +1,145 @@
+"""Validated tables put together into one panel: where each row belongs, which row came first, which came twice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kpilab.model.cascade import Cascade
+from kpilab.model.history_rows import ReadTable
+from kpilab.model.periods import PANDAS_CODE, period_text
+from kpilab.model.source_table import Cells, FirstRows, first_of_each
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A second row for the same period and unit; the first one counts."""
+
+    where: str
+    first: str
+    unit: str
+    period: str
+    differs: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Where each unit's row of a period stands; looked up only when somebody asks."""
+
+    tables: tuple[FirstRows, ...] = ()
+    n_units: int = 0
+
+    def where(self, period: int, unit: int) -> str | None:
+        """Return ``file:line`` of the first row of a period and unit by their positions, None without one."""
+        found = (table.where(period * self.n_units + unit) for table in self.tables)
+        return next((where for where in found if where), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Assembled:
+    """A panel and where it came from; the attributes are those of `History`."""
+
+    values: np.ndarray
+    periods: pd.PeriodIndex
+    units: tuple[str, ...]
+    measures: tuple[str, ...]
+    duplicates: tuple[Duplicate, ...]
+    lines: Lines
+
+
+def assemble(cascade: Cascade, tables: Sequence[ReadTable]) -> Assembled:
+    """Put tables into one panel; what an earlier row said of a cell counts."""
+    code = PANDAS_CODE[cascade.frequency]
+    first = min(int(table.ordinals.min()) for table in tables)
+    last = max(int(table.ordinals.max()) for table in tables)
+    periods = pd.period_range(pd.Period(ordinal=first, freq=code), periods=last - first + 1)
+    measures = tuple(dict.fromkeys(name for table in tables for name in table.measures))
+    units = tuple(unit.id for unit in cascade.units)
+    values = np.full((len(periods), len(units), len(measures)), np.nan)
+    lines, duplicates = Lines((), len(units)), []
+    for position, table in enumerate(tables):
+        lines = Lines((*lines.tables, _first_rows(table, first, values.shape)), len(units))
+        block = _Block(table, first, values, measures)
+        cells = block.cells()
+        if block.says_twice(cells, after_others=position > 0):
+            cells = block.cells(in_order=True)
+            duplicates += [
+                Duplicate(
+                    where, lines.where(*key) or "", units[key[1]], period_text(periods[key[0]]), differs
+                )
+                for key, where, differs in block.seconds(cells)
+            ]
+            cells = Cells(cells.place[::-1], tuple(numbers[::-1] for numbers in cells.numbers))
+        block.fill(cells, after_others=position > 0)
+    return Assembled(values, periods, units, measures, tuple(duplicates), lines)
+
+
+def _first_rows(table: ReadTable, first: int, shape: tuple[int, ...]) -> FirstRows:
+    places = {"period": (table.ordinals - first) * shape[1], "unit": table.units}
+    return table.table.first_rows(places, shape[0] * shape[1])
+
+
+class _Block:
+    """One table on its way into the panel.
+
+    `slots` is the panel with a row for each place that a row of the table can have: period × unit for a wide
+    table, period × unit × measure for a long one; `columns` are those of the table's number columns in it.
+    """
+
+    def __init__(self, table: ReadTable, first: int, values: np.ndarray, measures: tuple[str, ...]):
+        self.table = table
+        self.shape = values.shape
+        columns = np.array([measures.index(name) for name in table.measures], dtype=np.int64)
+        n_measures = 1 if table.wide else len(measures)
+        self.places = {
+            "period": (table.ordinals - first) * values.shape[1] * n_measures,
+            "unit": table.units * n_measures,
+        }
+        if not table.wide:
+            self.places["measure"] = columns
+        self.columns = columns if table.wide else np.zeros(1, dtype=np.int64)
+        self.slots = values.reshape(-1, len(measures) if table.wide else 1)
+
+    def cells(self, *, in_order: bool = False) -> Cells:
+        """Return the place and numbers of each row."""
+        return self.table.table.cells(self.places, self.table.numbers, in_order=in_order)
+
+    def says_twice(self, cells: Cells, *, after_others: bool) -> bool:
+        """Tell whether any place is spoken of by two rows, or was filled by an earlier table."""
+        spoken = np.zeros(len(self.slots), dtype=bool)
+        spoken[cells.place] = True
+        if np.count_nonzero(spoken) < len(cells.place):
+            return True
+        return after_others and bool(self._filled_before(cells).any())
+
+    def seconds(self, cells: Cells) -> list[tuple[tuple[int, int], str, bool]]:
+        """Return, for each row that speaks of a place again: its period and unit, its line, whether it differs."""
+        first = first_of_each(cells.place, len(self.slots))[cells.place]
+        again = np.flatnonzero((first != np.arange(len(first))) | self._filled_before(cells))
+        found = []
+        for row in again:
+            place = int(cells.place[row])
+            said = np.array([numbers[first[row]] for numbers in cells.numbers])
+            if first[row] == row:
+                said = self.slots[place, self.columns]
+            says = np.array([numbers[row] for numbers in cells.numbers])
+            both = ~np.isnan(said) & ~np.isnan(says)
+            key = np.unravel_index(place, self.shape[:2] if self.table.wide else self.shape)
+            differs = bool((said[both] != says[both]).any())
+            found.append(((int(key[0]), int(key[1])), self.table.table.where(int(row)), differs))
+        return found
+
+    def fill(self, cells: Cells, *, after_others: bool) -> None:
+        """Write the numbers where nothing was written before; of two rows for a place the last one stays."""
+        for column, numbers in zip(self.columns, cells.numbers, strict=True):
+            if after_others:
+                before = self.slots[cells.place, column]
+                numbers = np.where(np.isnan(before), numbers, before)
+            self.slots[cells.place, column] = numbers
+
+    def _filled_before(self, cells: Cells) -> np.ndarray:
+        filled = np.zeros(len(cells.place), dtype=bool)
+        for column, numbers in zip(self.columns, cells.numbers, strict=True):
+            filled |= ~np.isnan(self.slots[cells.place, column]) & ~np.isnan(numbers)
+        return filled
