@@ -56,6 +56,14 @@ def test_forest_leaves_out_what_was_not_estimated():
     assert "untestable" not in forest_chart(LINKS).svg
 
 
+def test_forest_names_both_ends_and_says_when_nothing_was_estimated():
+    name = "Planned operations cancelled for want of capacity"
+    svg = forest_chart(LINKS, {"a": name, "b": "A&E patients seen within four hours"}).svg
+    assert name in svg
+    assert "→ A&amp;E patients seen within four hours" in svg
+    assert "No arrow has an estimate" in forest_chart(LINKS[1:]).svg
+
+
 def test_status_is_told_by_a_sign_as_well_as_by_colour():
     svg = status_grid(STATUS).svg
     assert svg.count("✓") == 2  # the cell and the legend

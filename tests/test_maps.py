@@ -6,6 +6,7 @@ import pytest
 
 import kpilab as kl
 from kpilab.delivery.layout import lay_out
+from kpilab.delivery.maps import _curve
 from tests.simulated import chain, simulated
 from tests.small import SHOP, shops
 
@@ -59,6 +60,29 @@ def test_rows_go_by_perspective_then_noun_then_level(example_cascade):
     assert tops == sorted(tops)
     objective, factor = layout.of("objective", "timely"), layout.of("factor", "prompt")
     assert objective.y < factor.y < layout.of("kpi", "seen_within_4h").y
+
+
+def test_labels_of_the_still_map_cover_no_name(example_cascade):
+    svg = kl.strategy_map(example_cascade).svg()
+    boxes = [
+        (float(x), float(y), float(x) + 196, float(y) + 64)
+        for x, y in re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="196"', svg)
+    ]
+    labels = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="middle" font-size="13"', svg)
+    assert len(boxes) == 4 + 8 + 13
+    assert len(labels) == 9
+    for x, y in labels:
+        assert not any(
+            left < float(x) < right and top < float(y) < bottom for left, top, right, bottom in boxes
+        )
+
+
+def test_arrows_along_a_row_bulge_alike_however_far_they_go(example_cascade):
+    layout = lay_out(example_cascade)
+    near = _curve(layout, "seen_within_4h", "over_12h")
+    far = _curve(layout, "ops_performed", "over_8h")
+    assert near["roundness"] == 0.75
+    assert far["roundness"] == round(0.75 / 6, 2)
 
 
 def test_hostile_names_are_no_markup(tmp_path):

@@ -101,6 +101,25 @@ def test_findings_of_a_unit_are_found_by_whole_ids(tmp_path):
     assert body.count("<tr>") == 3
 
 
+def test_findings_of_a_unit_name_it_and_are_counted_when_many(tmp_path):
+    cascade, _ = shops(tmp_path)
+    found = tuple(Finding("note", "gap", "a, 2023-01", f"a: {number}", "find it") for number in range(50))
+    body = pages.unit_findings(CheckReport("x", found), cascade, "a").body
+    assert "Shop A (a): 39" in body
+    assert "The first 40 of 50: kpilab check lists all." in body
+    assert "tidy" not in body
+
+
+def test_what_is_not_there_is_said_in_a_sentence(tmp_path):
+    text = SHOP[: SHOP.index("kpis:")]
+    cascade, history = shops(tmp_path, text)
+    card, links = kl.roll_up(cascade, history, period="2023-01"), kl.fit_links(cascade, history)
+    assert "No KPI exists at this level" in pages.unit_card(card, "a").body
+    assert "No KPI of this unit has a value" in pages.unit_trends(cascade, history, "a").body
+    assert "No arrow is assumed" in pages.verdict_table(links).body
+    assert "No arrow has an estimate" in pages.forest(links).svg
+
+
 def test_arrow_says_whether_a_unit_is_part_of_its_test(tmp_path):
     cascade, history = simulated(tmp_path, chain(), ["cause: x, effect: m, lag: 1, except: [u1]"])
     links = kl.fit_links(cascade, history)

@@ -34,6 +34,7 @@ STATUS_COLOURS = {
 }
 STATUS_SIGNS = {"met": "✓", "near": "~", "missed": "✗", "incomplete": "…", "no target": "", "no data": ""}
 _MOVE_COLOURS = {False: "#2166ac", True: "#b2182b"}
+MOST_MIN_EFFECTS = 12
 _STYLE: dict = {
     "svg.hashsalt": "kpilab",
     "svg.fonttype": "none",
@@ -123,34 +124,46 @@ def forest_chart(table: pd.DataFrame, names: Mapping[str, str] | None = None) ->
     """
     names = names or {}
     known = table[table["estimate"].notna()].iloc[::-1].reset_index(drop=True)
+    if known.empty:
+        return _sentence(
+            "No arrow has an estimate: none is assumed, or history is too short for all of them."
+        )
     unit = known["min_effect"].fillna(known["detectable_effect"]).to_numpy()
+    scaled = known[["conf_low", "estimate", "conf_high"]].to_numpy(dtype=float) / unit[:, None]
+    limit = float(np.clip(np.ceil(np.abs(scaled[np.isfinite(scaled)]).max()), 4, MOST_MIN_EFFECTS))
     with _styled():
-        figure = Figure(figsize=(8.4, 1.1 + 0.42 * max(len(known), 1)), layout="constrained")
+        figure = Figure(figsize=(8.4, 1.1 + 0.48 * len(known)), layout="constrained")
         axes = figure.subplots()
-        limit = 4.0
-        for row, (link, scale) in enumerate(zip(known.itertuples(), unit, strict=True)):
-            low, high = np.clip([link.conf_low / scale, link.conf_high / scale], -limit, limit)
-            colour = VERDICT_COLOURS[str(link.verdict)]
-            style = "-" if link.verdict in ("supported", "contradicted") else "--"
-            axes.plot([low, high], [row, row], color=colour, lw=2, ls=style)
-            axes.plot(np.clip(link.estimate / scale, -limit, limit), row, "o", color=colour, ms=5)
-            for end, mark in ((low, "<"), (high, ">")):
-                if abs(end) == limit:
-                    axes.plot(end, row, mark, color=colour, ms=6)
-            axes.text(limit * 1.05, row, str(link.verdict), color=colour, va="center", fontsize=8)
+        for row, (verdict, interval) in enumerate(zip(known["verdict"], scaled, strict=True)):
+            _forest_row(axes, row, str(verdict), interval, limit)
         axes.axvline(0, color="#333333", lw=0.8)
         for edge in (-1, 1):
             axes.axvline(edge, color="#999999", lw=0.8, ls=(0, (4, 3)))
-        labels = [
-            f"{names.get(str(r.cause), str(r.cause))} → {names.get(str(r.effect), str(r.effect))}"
+        ends = [
+            (names.get(str(r.cause), str(r.cause)), names.get(str(r.effect), str(r.effect)))
             for r in known.itertuples()
         ]
-        axes.set_yticks(range(len(known)), [_shortened(label) for label in labels])
+        labels = [f"{_shortened(cause, 52)}\n→ {_shortened(effect, 50)}" for cause, effect in ends]
+        axes.set_yticks(range(len(known)), labels, fontsize=8)
         axes.set_xlim(-limit * 1.02, limit * 1.35)
-        axes.set_ylim(-0.7, max(len(known), 1) - 0.3)
-        axes.set_xticks([-4, -2, -1, 0, 1, 2, 4])
+        axes.set_ylim(-0.7, len(known) - 0.3)
+        axes.set_xticks([tick for tick in (-12, -8, -4, -2, -1, 0, 1, 2, 4, 8, 12) if abs(tick) <= limit])
         axes.set_xlabel("effect in units of the smallest effect that matters (95 % interval)")
         return _finished(figure)
+
+
+def _forest_row(axes: Axes, row: int, verdict: str, interval: np.ndarray, limit: float) -> None:
+    low, estimate, high = interval
+    colour = VERDICT_COLOURS[verdict]
+    style = "-" if verdict in ("supported", "contradicted") else "--"
+    axes.plot(np.clip([low, high], -limit, limit), [row, row], color=colour, lw=2, ls=style)
+    if abs(estimate) <= limit:
+        axes.plot(estimate, row, "o", color=colour, ms=5)
+    if low < -limit:
+        axes.plot(-limit, row, "<", color=colour, ms=6)
+    if high > limit:
+        axes.plot(limit, row, ">", color=colour, ms=6)
+    axes.text(limit * 1.05, row, verdict, color=colour, va="center", fontsize=8)
 
 
 def profile_chart(
@@ -294,6 +307,14 @@ def status_grid(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> 
 
 def _styled():  # type: ignore[no-untyped-def]
     return matplotlib.rc_context(_STYLE)
+
+
+def _sentence(text: str) -> Chart:
+    """Return a chart that only says why there is none."""
+    with _styled():
+        figure = Figure(figsize=(8.4, 0.4))
+        figure.text(0, 0.5, text, va="center", fontsize=10)
+        return _finished(figure)
 
 
 def _finished(figure: Figure) -> Chart:

@@ -1,5 +1,6 @@
 """Where everything stands on a strategy map: bands by perspective, rows by noun and level, crossings kept few."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kpilab.model.cascade import Cascade, Kpi
@@ -35,6 +36,16 @@ class Band:
 
     name: str
     top: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle on the map, pixels."""
+
+    left: float
+    top: float
+    right: float
     bottom: float
 
 
@@ -77,6 +88,37 @@ def lay_out(cascade: Cascade) -> Layout:
         stripes.append(Band(name, top, y))
         top = y + BAND_GAP / 4
     return Layout(tuple(places), tuple(stripes), width, top + 10)
+
+
+def free_spot(
+    spots: Sequence[tuple[float, float]], half: tuple[float, float], boxes: Sequence[Box]
+) -> tuple[float, float]:
+    """Choose the first spot at which a label covers nothing, or else the one at which it covers least.
+
+    Parameters
+    ----------
+    spots : sequence of (x, y)
+        Where the label's centre may stand, best first.
+    half : (float, float)
+        Half the label's width and height.
+    boxes : sequence of Box
+        What must not be covered.
+
+    Examples
+    --------
+    >>> free_spot([(0, 0), (5, 0)], (1, 1), [Box(-2, -2, 2, 2)])
+    (5, 0)
+    """
+
+    def covered(spot: tuple[float, float]) -> float:
+        (x, y), (dx, dy) = spot, half
+        overlaps = (
+            (min(x + dx, box.right) - max(x - dx, box.left), min(y + dy, box.bottom) - max(y - dy, box.top))
+            for box in boxes
+        )
+        return sum(width * height for width, height in overlaps if width > 0 and height > 0)
+
+    return min(spots, key=covered)
 
 
 def perspective_of(cascade: Cascade, kpi: Kpi) -> str:

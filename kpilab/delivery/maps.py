@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpilab.delivery.layout import Layout, Place, lay_out
+from kpilab.delivery.layout import COLUMN_WIDTH, Box, Layout, Place, free_spot, lay_out
 from kpilab.model.cascade import Cascade, Link
 from kpilab.show import Result, count_of, number
 
@@ -177,12 +177,11 @@ def _bands_script(layout: Layout) -> str:
 
 def _curve(layout: Layout, cause: str, effect: str) -> dict[str, object]:
     """Bend an arrow around what stands between its ends, more where they stand in one row."""
-    same_row = layout.of("kpi", cause).y == layout.of("kpi", effect).y
-    return {
-        "enabled": True,
-        "type": "curvedCCW" if same_row else "curvedCW",
-        "roundness": 0.75 if same_row else 0.16,
-    }
+    a, b = layout.of("kpi", cause), layout.of("kpi", effect)
+    if a.y != b.y:
+        return {"enabled": True, "type": "curvedCW", "roundness": 0.16}
+    roundness = 0.75 * min(1.0, COLUMN_WIDTH / abs(a.x - b.x))
+    return {"enabled": True, "type": "curvedCCW", "roundness": round(roundness, 2)}
 
 
 def _offline(page: str, title: str, script: str) -> str:
@@ -250,7 +249,7 @@ def _wrapped(text: str, width: int) -> str:
 def _svg(cascade: Cascade, arrows: pd.DataFrame, layout: Layout) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {layout.width:g} {layout.height:g}" '
-        f'style="width:100%;height:auto;font-family:sans-serif">',
+        f'style="width:100%;max-width:{layout.width:g}px;height:auto;font-family:sans-serif">',
         "<defs>",
         *(
             f'<marker id="kl-{verdict}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="13" markerHeight="13" '
@@ -269,13 +268,14 @@ def _svg(cascade: Cascade, arrows: pd.DataFrame, layout: Layout) -> str:
     for one, other in _ladder(cascade):
         a, b = layout.of(*one), layout.of(*other)
         parts.append(f'<line x1="{a.x:g}" y1="{a.y:g}" x2="{b.x:g}" y2="{b.y:g}" stroke="#c3ccd6"/>')
-    labels = [_svg_arrow(layout, row, parts) for row in arrows.itertuples()]
+    boxes = [_box_of(place) for place in layout.places]
+    labels = [_svg_arrow(layout, row, parts, boxes) for row in arrows.itertuples()]
     parts += [_svg_node(cascade, place) for place in layout.places]
     return "".join([*parts, *labels, "</svg>"])
 
 
-def _svg_arrow(layout: Layout, row: Any, parts: list[str]) -> str:
-    """Draw one arrow as a curve around what lies between; return its label, to be drawn on top."""
+def _svg_arrow(layout: Layout, row: Any, parts: list[str], boxes: list[Box]) -> str:
+    """Draw one arrow as a curve around what lies between; return its label, to be drawn on top, clear of `boxes`."""
     a, b = layout.of("kpi", row.cause), layout.of("kpi", row.effect)
     dx, dy = b.x - a.x, b.y - a.y
     length = max((dx * dx + dy * dy) ** 0.5, 1.0)
@@ -290,11 +290,25 @@ def _svg_arrow(layout: Layout, row: Any, parts: list[str]) -> str:
         f'stroke="{colour}" stroke-width="{WIDTHS[row.verdict]}"{dashed} marker-end="url(#kl-{row.verdict})">'
         f"<title>{html.escape(row.tooltip)}</title></path>"
     )
-    middle = ((start[0] + 2 * x + end[0]) / 4, (start[1] + 2 * y + end[1]) / 4)
+    label = f"{SIGNS[row.sign]} {row.verdict}"
+    half = (3.6 * len(label), 8.0)
+    spots = [
+        tuple(
+            (1 - t) ** 2 * s + 2 * t * (1 - t) * c + t**2 * e
+            for s, c, e in zip(start, (x, y), end, strict=True)
+        )
+        for t in (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82)
+    ]
+    at = free_spot(spots, half, boxes)
+    boxes.append(Box(at[0] - half[0], at[1] - half[1], at[0] + half[0], at[1] + half[1]))
     return (
-        f'<text x="{middle[0]:.1f}" y="{middle[1]:.1f}" text-anchor="middle" font-size="13" fill="{colour}" '
-        f'stroke="#ffffff" stroke-width="4" paint-order="stroke">{SIGNS[row.sign]} {row.verdict}</text>'
+        f'<text x="{at[0]:.1f}" y="{at[1] + 4:.1f}" text-anchor="middle" font-size="13" fill="{colour}" '
+        f'stroke="#ffffff" stroke-width="4" paint-order="stroke">{label}</text>'
     )
+
+
+def _box_of(place: Place) -> Box:
+    return Box(place.x - 98, place.y - 32, place.x + 98, place.y + 32)
 
 
 def _edge_of(place: Place, x: float, y: float) -> tuple[float, float]:
@@ -327,7 +341,7 @@ _OPTIONS = """{
   "edges": {
     "arrows": {"to": {"enabled": true, "scaleFactor": 0.9}},
     "smooth": {"enabled": true, "type": "curvedCW", "roundness": 0.16},
-    "font": {"size": 13, "strokeWidth": 5, "strokeColor": "#ffffff"}
+    "font": {"size": 15, "strokeWidth": 5, "strokeColor": "#ffffff"}
   }
 }"""
 

@@ -29,6 +29,7 @@ from kpilab.scorecard.panels import kpi_panel
 from kpilab.scorecard.rollup import Scorecard
 from kpilab.show import Result, count_of, heading_html, listed, number, paragraphs_html, quantity, table_html
 
+MOST_FINDINGS = 40
 _SMALL = "color:#666;font-size:12px"
 
 
@@ -142,13 +143,16 @@ def unit_trends(cascade: Cascade, history: History, unit: str, *, until: pd.Peri
     kpis = [kpi for kpi in cascade.kpis if cascade.unit(unit).level in cascade.levels_of(kpi)]
     charts = [_unit_trend(cascade, history, kpi, unit, until or history.periods[-1]) for kpi in kpis]
     shown = "".join(f"<div>{chart.svg}</div>" for chart in charts if chart)
+    if not shown:
+        return Page(paragraphs_html("No KPI of this unit has a value so far."))
     columns = "display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,480px),1fr));gap:8px"
     return Page(f"<div style='{columns}'>{shown}</div>")
 
 
 def unit_card(scorecard: Scorecard, unit: str) -> Page:
-    """Return a unit's actuals, targets and status, KPIs by name."""
-    return Page(table_html(named_scores(scorecard.of_unit(unit)).drop(columns="unit")))
+    """Return a unit's actuals, targets and status, KPIs by name; a sentence when it has none."""
+    rows = named_scores(scorecard.of_unit(unit)).drop(columns="unit")
+    return Page(table_html(rows) if len(rows) else paragraphs_html("No KPI exists at this level."))
 
 
 def children_card(scorecard: Scorecard, unit: str) -> Page:
@@ -176,7 +180,9 @@ def still_map(drawn: StrategyMap) -> Page:
 
 
 def verdict_table(links: LinkResults) -> Page:
-    """Return the links with verdict and reason."""
+    """Return the links with verdict and reason; a sentence when there are none."""
+    if not len(links):
+        return Page(paragraphs_html("No arrow is assumed: list what moves what under links."))
     names = names_of(links.cascade)
     rows = [(f"{names[r.cause]} → {names[r.effect]}", r.level, r.verdict, r.reason) for r in links]
     return Page(table_html(pd.DataFrame(rows, columns=["link", "level", "verdict", "reason"])))
@@ -205,7 +211,11 @@ def unit_findings(report: CheckReport, cascade: Cascade, unit: str) -> Page:
     if not ours:
         return Page(paragraphs_html("The check found nothing about this unit."))
     found = CheckReport(report.name, ours)
-    return Page(paragraphs_html(found.text.split("\n")[0]) + table_html(found.tidy(), most_rows=12))
+    table = found.tidy().head(MOST_FINDINGS)
+    names = {each.id: f"{each.name} ({each.id})" for each in cascade.units if each.id != each.name}
+    table["what"] = [named.sub(lambda at: names.get(at[0], at[0]), what) for what in table["what"]]
+    rest = f"The first {len(table)} of {len(ours)}: kpilab check lists all." if len(ours) > len(table) else ""
+    return Page(paragraphs_html(f"{found.text.splitlines()[0]} {rest}") + table_html(table))
 
 
 def findings_by_rule(report: CheckReport) -> Page:

@@ -23,7 +23,7 @@ import pandas as pd
 
 from kpilab.delivery.maps import strategy_map
 from kpilab.delivery.pages import attribution, forest, heading, standing, standing_text, value_grid
-from kpilab.evidence.links import fit_links
+from kpilab.evidence.links import LinkResults, fit_links
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History, read_folder
 from kpilab.model.periods import Span, period_text
@@ -415,10 +415,10 @@ def _write_index(cascade: Cascade, history: History, span: Span, table: pd.DataF
     links = fit_links(cascade, history)
     scorecard = roll_up(cascade, history, period=span)
     strategy_map(cascade, links=links).save(target / "map.html")
-    lines = "".join(_index_line(scorecard, row) for row in table.to_dict("records"))
+    lines = "".join(_index_line(scorecard, links, row) for row in table.to_dict("records"))
     parts = [
         heading(cascade.name, f"Reports for {span}").body,
-        f"<table class='reports'><tr><th>report</th><th>targets</th><th></th></tr>{lines}</table>",
+        f"<table class='reports'><tr><th>report</th><th>in short</th><th></th></tr>{lines}</table>",
         "<h2>Strategy map</h2><p>An arrow is what we assume; its colour is what history says of it. "
         "<a href='map.html'>The map on its own</a></p><iframe src='map.html' title='Strategy map'></iframe>",
         f"<h2>Where we stand</h2>{standing(scorecard, cascade.roots()[0].id).body}",
@@ -432,13 +432,13 @@ def _write_index(cascade: Cascade, history: History, span: Span, table: pd.DataF
     return index
 
 
-def _index_line(scorecard: Scorecard, row: Mapping[Any, Any]) -> str:
-    """Return one report's line: its page, how its unit stands, what went wrong."""
+def _index_line(scorecard: Scorecard, links: LinkResults, row: Mapping[Any, Any]) -> str:
+    """Return one report's line: its page, how its unit (or the evidence) stands, what went wrong."""
     unit = row["unit"] or scorecard.cascade.roots()[0].id
     what = OF_THE_WHOLE.get(row["template"])
     name = f"{row['name']}, {what}" if what else row["name"]
-    stands = standing_text(scorecard.of_unit(unit)).splitlines()[0]
+    stands = links.text if row["template"] == "evidence" else standing_text(scorecard.of_unit(unit))
     failed = f"<b class='failed'>failed: {html.escape(row['problem'])}</b>" if row["problem"] else ""
     page = html.escape(quote(Path(row["path"]).name), quote=True)
     link = f"<a href='{page}'>{html.escape(name)}</a>"
-    return f"<tr><td>{link}</td><td>{html.escape(stands)}</td><td>{failed}</td></tr>"
+    return f"<tr><td>{link}</td><td>{html.escape(stands.splitlines()[0])}</td><td>{failed}</td></tr>"

@@ -27,6 +27,9 @@ def test_index_shows_the_map_and_every_report_opens(chromium_page, tmp_path, exa
         "NHS Ayrshire and Arran",
         "NHS Greater Glasgow and Clyde",
     ]
+    in_short = page.locator(".reports td:nth-child(2)").all_inner_texts()
+    assert in_short[0] == "0 of 4 targets met."
+    assert in_short[1].startswith("9 links tested: ")
     for name in names:
         chromium_page.open(run.index)
         page.get_by_role("link", name=name, exact=True).click()
