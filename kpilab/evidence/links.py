@@ -169,6 +169,7 @@ class LinkResults(Result, Sequence[LinkResult]):
 
     cascade: Cascade
     results: tuple[LinkResult, ...]
+    strict: bool = False
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -184,7 +185,7 @@ class LinkResults(Result, Sequence[LinkResult]):
         counts = {f"n_{verdict}": [sum(r.verdict == verdict for r in self.results)] for verdict in VERDICTS}
         how = {
             "confidence": [CONFIDENCE],
-            "correction": ["Benjamini-Hochberg"],
+            "correction": ["Benjamini-Yekutieli" if self.strict else "Benjamini-Hochberg"],
             "draws": [DRAWS],
             "seed": [SEED],
         }
@@ -202,7 +203,7 @@ class LinkResults(Result, Sequence[LinkResult]):
 
     def at(self, level: str) -> "LinkResults":
         """Return the links of one level."""
-        return LinkResults(self.cascade, tuple(result for result in self.results if result.level == level))
+        return replace(self, results=tuple(result for result in self.results if result.level == level))
 
     def __len__(self) -> int:
         return len(self.results)
@@ -256,7 +257,9 @@ def fit_links(cascade: Cascade, history: History, *, strict: bool = False) -> Li
     p_values = np.array([result.fit.p_value for result in tried if result.fit])
     q_values: Iterator[float] = iter(benjamini_hochberg(p_values, strict=strict) if len(p_values) else ())
     return LinkResults(
-        cascade, tuple(_judged(cascade, r, float(next(q_values))) if r.fit else r for r in tried)
+        cascade,
+        tuple(_judged(cascade, r, float(next(q_values))) if r.fit else r for r in tried),
+        strict,
     )
 
 
@@ -351,7 +354,7 @@ def _judged(cascade: Cascade, result: LinkResult, q_value: float) -> LinkResult:
         return result
     failed = tuple(challenge for challenge in result.challenges if challenge.failed)
     verdict, rule = decide(link, fit, q_value, result.min_effect, failed)
-    same = f" (same {result.frequency}: direction assumed)" if link.lag[0] == 0 else ""
+    same = f"; same {result.frequency}: direction assumed" if link.lag[0] == 0 else ""
     said = reason(
         rule,
         cascade.kpi(link.cause),

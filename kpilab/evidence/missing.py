@@ -6,9 +6,8 @@ If history disagrees, an arrow is missing, or a common cause is.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import groupby
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
@@ -18,9 +17,11 @@ from kpilab.evidence.fitting import DRAWS, SEED, LinkFit, equation_of, estimate,
 from kpilab.evidence.map_checks import shared_measures
 from kpilab.evidence.regress.inference import FishersC, benjamini_hochberg, fishers_c
 from kpilab.evidence.regress.linear import NotEstimable
+from kpilab.evidence.unroll import denied_arrows
 from kpilab.evidence.verdicts import q_text
 from kpilab.model.cascade import Cascade, Link
 from kpilab.model.history import History
+from kpilab.problems import one_problem
 from kpilab.show import Result, count_of, number
 from kpilab.words import MAP_VERDICTS, MapVerdict
 
@@ -108,12 +109,12 @@ class MissingLinks(Result):
 def find_missing_links(cascade: Cascade, history: History, *, all_kpis: bool = False) -> MissingLinks:
     """Test every arrow that the map does not draw.
 
-    For each ordered pair of KPIs without an arrow the claim is that the cause's values one to L periods ago
-    (L: the longest lag on the map, at least 1) have no direct effect; for each pair without any arrow, also
-    that there is none within the same period. Each claim is one coefficient of the link equation, with the
-    declared causes of the effect held constant (Shipley 2000: given the causes of both, a pair without an
-    arrow is independent); lags are pooled into a window because one claim per pair has more power than one
-    per lag. Pairs computed from a common measure are related by construction: they are listed as untestable.
+    The claims are Shipley's basis set on the map unrolled in time: two KPIs so many periods apart without an
+    arrow are unrelated given the causes of both. Lags reach from the same period to the longest on the map, at
+    least 1. Each claim is one coefficient of the link equation, with the declared causes of the effect held
+    constant; neighbouring lags of a pair that are all denied are pooled into one window, because one claim has
+    more power than one for each lag. Pairs computed from a common measure are related by construction: they are
+    listed as untestable.
 
     Parameters
     ----------
@@ -126,6 +127,11 @@ def find_missing_links(cascade: Cascade, history: History, *, all_kpis: bool = F
     -------
     MissingLinks
         Benjamini–Hochberg over all testable claims; Fisher's C = −2 Σ log p over the same claims.
+
+    Raises
+    ------
+    InputError
+        When the map has a loop without a lag, so that it can't be unrolled.
 
     References
     ----------
@@ -144,28 +150,51 @@ def find_missing_links(cascade: Cascade, history: History, *, all_kpis: bool = F
 
 
 def _claims(cascade: Cascade, all_kpis: bool) -> Iterator[Link]:
-    """Yield each arrow that the map denies as a link that could be tested."""
-    ends = {end for link in cascade.links for end in (link.cause, link.effect)}
+    """Yield the arrows that the map denies as links that could be tested."""
+    arrows = [(link.cause, link.effect, *link.lag) for link in cascade.links]
+    ends = {end for cause, effect, *_ in arrows for end in (cause, effect)}
     kpis = [kpi.id for kpi in cascade.kpis if all_kpis or kpi.id in ends]
-    drawn = {(link.cause, link.effect) for link in cascade.links}
-    longest = max([1, *(link.lag[1] for link in cascade.links)])
-    excluded = (
-        tuple(sorted(set.intersection(*(set(link.excluded) for link in cascade.links))))
-        if cascade.links
-        else ()
-    )
-    shared = {"sign": "?", "except": excluded}
-    for cause, effect in permutations(kpis, 2):
-        if (cause, effect) not in drawn and not cascade.kpi(effect).formula:
-            yield Link.model_validate({"cause": cause, "effect": effect, "lag": (1, longest), **shared})
-    at_once = nx.DiGraph([(link.cause, link.effect) for link in cascade.links if link.lag[0] == 0])
-    for one, other in combinations(kpis, 2):
-        if (one, other) in drawn or (other, one) in drawn:
-            continue
-        backwards = one in at_once and other in at_once and nx.has_path(at_once, other, one)
-        cause, effect = (other, one) if backwards else (one, other)
-        if not cascade.kpi(effect).formula:
-            yield Link.model_validate({"cause": cause, "effect": effect, "lag": (0, 0), **shared})
+    try:
+        denied = denied_arrows(arrows, max([1, *(last for *_, last in arrows)]), names=kpis)
+    except ValueError as error:
+        raise one_problem("links", str(error)) from error
+    drawn = {(cause, effect) for cause, effect, *_ in arrows}
+    for (cause, effect), group in groupby(denied, key=lambda one: (one.cause, one.effect)):
+        seldom = any(cascade.kpi(kpi).every not in (None, cascade.frequency) for kpi in (cause, effect))
+        if cascade.kpi(effect).formula or (seldom and (cause, effect) in drawn):
+            continue  # at a coarser frequency the lags beside an arrow fall into its own
+        for lag in _windows([one.lag for one in group]):
+            said = {
+                "cause": cause,
+                "effect": effect,
+                "lag": lag,
+                "sign": "?",
+                "except": _excluded_by_all(cascade),
+            }
+            yield Link.model_validate(said)
+
+
+def _windows(lags: list[int]) -> list[tuple[int, int]]:
+    """Pool neighbouring lags, in ascending order, into windows; the same period stands by itself.
+
+    Examples
+    --------
+    >>> _windows([0, 1, 2, 4])
+    [(0, 0), (1, 2), (4, 4)]
+    """
+    windows: list[tuple[int, int]] = []
+    for lag in lags:
+        if windows and 0 < windows[-1][1] == lag - 1:
+            windows[-1] = (windows[-1][0], lag)
+        else:
+            windows.append((lag, lag))
+    return windows
+
+
+def _excluded_by_all(cascade: Cascade) -> tuple[str, ...]:
+    """Return the units that every link leaves out."""
+    excluded = [set(link.excluded) for link in cascade.links]
+    return tuple(sorted(set.intersection(*excluded))) if excluded else ()
 
 
 def _tried(cascade: Cascade, builder: LinkDataBuilder, link: Link) -> Denial:
@@ -187,7 +216,7 @@ def _judged(cascade: Cascade, denial: Denial, q_value: float) -> Denial:
     cause, effect = cascade.kpi(denial.link.cause).name, cascade.kpi(denial.link.effect).name
     fit = denial.fit
     first, last = denial.link.lag
-    when = f"in the same {cascade.frequency}" if last == 0 else f"within {count_of(last, cascade.frequency)}"
+    when = _when(first, last, cascade.frequency)
     interval = f"{number(fit.conf_low)} to {number(fit.conf_high)}" if fit else ""
     numbers = f"estimate {number(fit.estimate) if fit else ''}, 95 % interval {interval}, {q_text(q_value)}"
     if q_value < ALPHA:
@@ -195,3 +224,14 @@ def _judged(cascade: Cascade, denial: Denial, q_value: float) -> Denial:
         return Denial(denial.link, denial.level, fit, denial.controls, "disagrees", said, q_value)
     said = f"Your map says that '{cause}' does not move '{effect}' {when}; history does not disagree ({numbers})."
     return Denial(denial.link, denial.level, fit, denial.controls, "agrees", said, q_value)
+
+
+def _when(first: int, last: int, frequency: str) -> str:
+    """Say over which lags an arrow is denied."""
+    if last == 0:
+        return f"in the same {frequency}"
+    if first <= 1:
+        return f"within {count_of(last, frequency)}"
+    if first == last:
+        return f"after {count_of(last, frequency)}"
+    return f"after {first} to {count_of(last, frequency)}"

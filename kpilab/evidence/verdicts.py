@@ -14,10 +14,11 @@ ALPHA = 0.05
 def decide(
     link: Link, fit: LinkFit, q_value: float, bound: float, failed: tuple[Challenge, ...]
 ) -> tuple[Verdict, str]:
-    """Return the verdict and which rule decided: "too small", "wrong sign", "right sign", "check", "unclear"."""
-    if (
-        -bound < fit.narrow_low and fit.narrow_high < bound
-    ):  # two one-sided tests at 5 %; never with a NaN bound
+    """Return the verdict and which rule decided: "too small", "wrong sign", "right sign", "check", "unclear".
+
+    Without a smallest effect that matters `bound` is NaN, and no effect is too small.
+    """
+    if -bound < fit.narrow_low and fit.narrow_high < bound:  # both one-sided tests reject at 5 %
         return "contradicted", "too small"
     if q_value < ALPHA:
         if failed:
@@ -42,13 +43,13 @@ def reason(
     size = _size(cause)
     moves = f"{_step(cause)} in '{cause.name}' goes with {_amount(effect, fit.estimate * size)} in '{effect.name}'"
     interval = _interval(effect, fit.conf_low * size, fit.conf_high * size)
+    shown = f"this history would have shown an effect of {_bare(effect, detectable * size)} or more"
     said = {
         "too small": f"Too small to matter: {moves}, and the 90 % interval lies within ±{_bare(effect, bound * size)}",
         "wrong sign": f"The other way round: {moves} ({interval}; {q_text(q_value)})",
         "right sign": f"{moves} ({interval}; {q_text(q_value)})",
-        "check": f"{moves} ({q_text(q_value)}), but {listed([_failure(c) for c in failed])}",
-        "unclear": f"Not told apart from no effect: {moves} ({interval}; {q_text(q_value)}); "
-        f"this history would have shown an effect of {_bare(effect, detectable * size)} or more",
+        "check": f"{moves} ({q_text(q_value)}), but {listed([_failure(c) for c in failed])}; {shown}",
+        "unclear": f"Not told apart from no effect: {moves} ({interval}; {q_text(q_value)}); {shown}",
     }[rule]
     return f"{said[0].upper()}{said[1:]}{same_period}."
 
