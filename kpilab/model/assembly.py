@@ -56,11 +56,12 @@ def assemble(cascade: Cascade, tables: Sequence[ReadTable]) -> Assembled:
     periods = pd.period_range(pd.Period(ordinal=first, freq=code), periods=last - first + 1)
     measures = tuple(dict.fromkeys(name for table in tables for name in table.measures))
     units = tuple(unit.id for unit in cascade.units)
-    values = np.full((len(periods), len(units), len(measures)), np.nan)
+    stored = np.full((len(measures), len(periods), len(units)), np.nan)  # a measure lies in one piece
+    values = stored.transpose(1, 2, 0)
     lines, duplicates = Lines((), len(units)), []
     for position, table in enumerate(tables):
         lines = Lines((*lines.tables, _first_rows(table, first, values.shape)), len(units))
-        block = _Block(table, first, values, measures)
+        block = _Block(table, first, stored, measures)
         cells = block.cells()
         if block.says_twice(cells, after_others=position > 0):
             cells = block.cells(in_order=True)
@@ -83,23 +84,21 @@ def _first_rows(table: ReadTable, first: int, shape: tuple[int, ...]) -> FirstRo
 class _Block:
     """One table on its way into the panel.
 
-    `slots` is the panel with a row for each place that a row of the table can have: period × unit for a wide
-    table, period × unit × measure for a long one; `columns` are those of the table's number columns in it.
+    `slots` is the panel, measures first, with a row for each place that a row of the table can have: period ×
+    unit for a wide table, measure × period × unit for a long one; `columns` are those of the table's numbers.
     """
 
-    def __init__(self, table: ReadTable, first: int, values: np.ndarray, measures: tuple[str, ...]):
+    def __init__(self, table: ReadTable, first: int, stored: np.ndarray, measures: tuple[str, ...]):
         self.table = table
-        self.shape = values.shape
+        n_measures, n_periods, self.n_units = stored.shape
+        self.n_places = n_periods * self.n_units
         columns = np.array([measures.index(name) for name in table.measures], dtype=np.int64)
-        n_measures = 1 if table.wide else len(measures)
-        self.places = {
-            "period": (table.ordinals - first) * values.shape[1] * n_measures,
-            "unit": table.units * n_measures,
-        }
-        if not table.wide:
-            self.places["measure"] = columns
-        self.columns = columns if table.wide else np.zeros(1, dtype=np.int64)
-        self.slots = values.reshape(-1, len(measures) if table.wide else 1)
+        self.places = {"period": (table.ordinals - first) * self.n_units, "unit": table.units}
+        if table.wide:
+            self.columns, self.slots = columns, stored.reshape(n_measures, -1).T
+        else:
+            self.places["measure"] = columns * self.n_places
+            self.columns, self.slots = np.zeros(1, dtype=np.int64), stored.reshape(-1, 1)
 
     def cells(self, *, in_order: bool = False) -> Cells:
         """Return the place and numbers of each row."""
@@ -125,9 +124,9 @@ class _Block:
                 said = self.slots[place, self.columns]
             says = np.array([numbers[row] for numbers in cells.numbers])
             both = ~np.isnan(said) & ~np.isnan(says)
-            key = np.unravel_index(place, self.shape[:2] if self.table.wide else self.shape)
+            key = divmod(place % self.n_places, self.n_units)
             differs = bool((said[both] != says[both]).any())
-            found.append(((int(key[0]), int(key[1])), self.table.table.where(int(row)), differs))
+            found.append((key, self.table.table.where(int(row)), differs))
         return found
 
     def fill(self, cells: Cells, *, after_others: bool) -> None:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
@@ -27,6 +28,7 @@ from kpilab.model.parts import (
     as_tuple,
 )
 from kpilab.model.periods import parse_period
+from kpilab.model.tree import Generation, generations
 from kpilab.words import (
     KPI_KINDS,
     PERIODS_PER_YEAR,
@@ -408,6 +410,19 @@ class Cascade(Noun):
                 found.add(unit_id)
                 waiting.extend(child.id for child in self.children(unit_id))
         return frozenset(found)
+
+    @cached_property
+    def level_ranks(self) -> np.ndarray:
+        """Return the rank of each unit's level, 0 at the top; as many as there are levels for an unknown one."""
+        rank = {level: position for position, level in enumerate(self.levels)}
+        return np.array([rank.get(unit.level, len(rank)) for unit in self.units], dtype=np.int64)
+
+    @cached_property
+    def generations(self) -> tuple[Generation, ...]:
+        """Return the parents of each level with their children, by their positions, the deepest first."""
+        place = {unit.id: position for position, unit in enumerate(self.units)}
+        parent = [place.get(unit.parent or "", -1) for unit in self.units]
+        return generations(parent, self.level_ranks.tolist())
 
     def objective_of(self, kpi: Kpi) -> Objective | None:
         """Return the objective that a KPI serves through its factor."""

@@ -62,9 +62,10 @@ class TargetBook:
         """
         own = self._entries.get(kpi.id, {}).keys()
         general = self._numbers(kpi, "", span)
-        found = [self._numbers(kpi, unit.id, span) if unit.id in own else general for unit in units]
-        numbers = np.array([row[:3] for row in found], dtype=float).reshape(-1, 3)
-        return TargetsOver(numbers[:, 0], numbers[:, 1], numbers[:, 2], [row[3] for row in found])
+        numbers, words = np.tile(np.array(general[:3]), (len(units), 1)), [general[3]] * len(units)
+        for position in [position for position, unit in enumerate(units) if unit.id in own]:
+            *numbers[position], words[position] = self._numbers(kpi, units[position].id, span)
+        return TargetsOver(numbers[:, 0], numbers[:, 1], numbers[:, 2], words)
 
     def _numbers(self, kpi: Kpi, unit: str, span: Span) -> tuple[float, float, float, str]:
         last = self.in_force(kpi.id, unit, span.end)

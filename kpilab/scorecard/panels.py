@@ -49,8 +49,9 @@ class KpiPanel:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Parts of a KPI, each of shape (T, U), added up over units."""
+    """Parts of a KPI, each of shape (T, U), added up over units; the first row is that of period `start`."""
 
+    start: int
     parts: dict[str, np.ndarray]
     rules: dict[str, "Measure | _Extreme"]
     n_expected: np.ndarray
@@ -145,8 +146,19 @@ def _unrestricted(
     if kpi.formula:
         return _formula_panels(cascade, history, kpi, spans)
     own, rules = _own_parts(cascade, history, kpi)
-    sums = _over_units(cascade, history, kpi, own, rules)
+    sums = _over_units(cascade, history, kpi, own, rules, _window(history, spans))
     return [_divided(sums if span is None else _over_time(history, sums, span)) for span in spans]
+
+
+def _window(history: History, spans: Sequence[Span | None]) -> slice:
+    """Return the rows of history that any of the spans needs; where there is none, its end."""
+    chosen = [span for span in spans if span is not None]
+    n_periods = len(history.periods)
+    if len(chosen) < len(spans):
+        return slice(0, n_periods)
+    first = min(max(min(history.position(span.start) for span in chosen), 0), n_periods - 1)
+    stop = min(max(history.position(span.end) + 1 for span in chosen), n_periods)
+    return slice(first, max(stop, first + 1))
 
 
 def _own_parts(
@@ -183,42 +195,37 @@ def _over_units(
     kpi: Kpi,
     own: dict[str, np.ndarray],
     rules: dict[str, Measure | _Extreme],
+    window: slice,
 ) -> _Sums:
-    known = ~np.isnan(np.stack(list(own.values()))).any(axis=0)
+    known = ~np.isnan(next(iter(own.values())))
+    for values in own.values():
+        known &= ~np.isnan(values)
     reports = known.any(axis=0)
-    parts = {name: np.where(known, values, np.nan) for name, values in own.items()}
-    expected = _expected(cascade, known)
-    missing = expected & ~_known_within(cascade, history, kpi, known)
+    parts = {name: np.where(known[window], values[window], np.nan) for name, values in own.items()}
+    expected = _expected(cascade, known)[window]
+    missing = expected & ~_known_within(cascade, history, kpi, known)[window]
     n_expected, n_missing = expected.astype(int), missing.astype(int)
-    place = {unit: position for position, unit in enumerate(history.units)}
-    for parent, children in _parents_bottom_up(cascade):
-        position = place[parent]
-        if reports[position]:
+    for generation in cascade.generations:
+        silent = generation.only(~reports[generation.parents])
+        if not len(silent.parents):
             continue
-        below = [place[child] for child in children]
+        parents, children, starts = silent.parents, silent.children, silent.starts
         for name, values in parts.items():
-            values[:, position] = _added(values[:, below], rules[name])
-        n_expected[:, position] = n_expected[:, below].sum(axis=1)
-        n_missing[:, position] = n_missing[:, below].sum(axis=1)
-    return _Sums(parts, rules, n_expected, n_missing)
+            values[:, parents] = _added(values[:, children], starts, rules[name])
+        for counts in (n_expected, n_missing):
+            counts[:, parents] = np.add.reduceat(counts[:, children], starts, axis=1)
+    return _Sums(window.start, parts, rules, n_expected, n_missing)
 
 
-def _parents_bottom_up(cascade: Cascade) -> list[tuple[str, list[str]]]:
-    rank = {level: position for position, level in enumerate(cascade.levels)}
-    parents = [(unit, [child.id for child in cascade.children(unit.id)]) for unit in cascade.units]
-    parents = [(unit, children) for unit, children in parents if children]
-    return [(unit.id, children) for unit, children in sorted(parents, key=lambda p: -rank[p[0].level])]
-
-
-def _added(values: np.ndarray, rule: Measure | _Extreme) -> np.ndarray:
-    """Add children's values, shape (T, C) to (T,); missing only where every child is."""
+def _added(values: np.ndarray, starts: np.ndarray, rule: Measure | _Extreme) -> np.ndarray:
+    """Add up families side by side, each from its start on; missing only where every child is."""
     if not isinstance(rule, Measure):
-        return _EXTREMES[rule].reduce(values, axis=1)
-    some = ~np.isnan(values).all(axis=1)
+        return _EXTREMES[rule].reduceat(values, starts, axis=1)
     if rule.across == "same":
-        filled = np.where(np.isnan(values), -np.inf, values).max(axis=1, initial=-np.inf)
-        return np.where(some, filled, np.nan)
-    return np.where(some, np.nansum(values, axis=1), np.nan)
+        return np.fmax.reduceat(values, starts, axis=1)
+    known = ~np.isnan(values)
+    total = np.add.reduceat(np.where(known, values, 0.0), starts, axis=1)
+    return np.where(np.logical_or.reduceat(known, starts, axis=1), total, np.nan)
 
 
 def _expected(cascade: Cascade, known: np.ndarray) -> np.ndarray:
@@ -242,13 +249,13 @@ def _known_within(cascade: Cascade, history: History, kpi: Kpi, known: np.ndarra
 def _over_time(history: History, sums: _Sums, span: Span) -> _Sums:
     """Collapse (T, U) to (1, U); periods after the end of history count as missing, not as nothing."""
     first, stop = max(history.position(span.start), 0), max(history.position(span.end) + 1, 0)
-    window = slice(first, max(stop, first))
+    window = slice(max(first - sums.start, 0), max(stop - sums.start, first - sums.start, 0))
     parts = {name: _collapsed(values[window], sums.rules[name]) for name, values in sums.parts.items()}
     n_late = max(0, stop - max(first, len(history.periods)))
     late = n_late * sums.n_expected[-1:]
     n_expected = sums.n_expected[window].sum(axis=0, keepdims=True) + late
     n_missing = sums.n_missing[window].sum(axis=0, keepdims=True) + late
-    return _Sums(parts, sums.rules, n_expected, n_missing)
+    return _Sums(sums.start, parts, sums.rules, n_expected, n_missing)
 
 
 def _collapsed(values: np.ndarray, rule: Measure | _Extreme) -> np.ndarray:
@@ -314,8 +321,8 @@ def _whole_span(cascade: Cascade, kpi: Kpi, span: Span) -> Span:
 
 def _absent(cascade: Cascade, kpi: Kpi) -> np.ndarray:
     """Tell which units stand at a level at which the KPI does not exist."""
-    levels = set(cascade.levels_of(kpi))
-    return np.array([unit.level not in levels for unit in cascade.units], dtype=bool)
+    levels = cascade.levels_of(kpi)
+    return ~np.isin(cascade.level_ranks, [cascade.levels.index(level) for level in levels])
 
 
 def _restricted(panel: KpiPanel, absent: np.ndarray) -> KpiPanel:
