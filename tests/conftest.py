@@ -84,6 +84,16 @@ def baseball_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_baseball(tmp_path_factory.mktemp("baseball"))
 
 
+@pytest.fixture(scope="session")
+def airports_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the US airports cascade, to be read only; skips where the extract is not beside the project."""
+    from tests.real_data import AIRPORTS, write_airports
+
+    if not AIRPORTS.is_dir():
+        pytest.skip(f"{AIRPORTS} is missing: put the extract of the BTS on-time statistics there")
+    return write_airports(tmp_path_factory.mktemp("airports"))
+
+
 def is_local(url: str) -> bool:
     """Say whether a request stays on this machine."""
     parts = urlsplit(url)
