@@ -174,11 +174,28 @@ def test_sudden_break_is_found_unless_it_is_declared(tmp_path):
         noise = (i * 7) % 5
         rows += f"{2021 + i // 12}-{i % 12 + 1:02d},a,{100 + noise + (100 if i >= 12 else 0)},10,20,5,30,30\n"
     text = SHOP.split("targets:")[0]
-    breaks = found(kl.check(*shops(tmp_path / "a", text, rows)), "sudden_break")["what"]
-    assert breaks[breaks.str.contains("'revenue'")].str.contains("a in 2022-01").all()
-    assert len(breaks) == 2  # revenue, and the basket that is computed from it
+    breaks = found(kl.check(*shops(tmp_path / "a", text, rows)), "sudden_break")
+    assert breaks["what"].tolist() == [
+        "a: kpi 'revenue' jumps from 102 to 202.5 in 2022-01 and stays",
+        "a: kpi 'basket' jumps from 10.2 to 20.2 in 2022-01 and stays",  # computed from revenue
+    ]
+    assert breaks["where"].tolist() == ["history.csv:14"] * 2
     text += "actions:\n  - {id: x, name: X, kind: structural, units: [a], start: 2022-01}\n"
     assert len(found(kl.check(*shops(tmp_path / "b", text, rows)), "sudden_break")) == 0
+
+
+def test_declared_break_hides_no_other_and_a_quiet_series_that_grows_wild_is_no_break(tmp_path):
+    noise = [(i * 7) % 5 for i in range(48)]
+    revenue = [100 + noise[i] + 60 * (i >= 12) + 300 * (i >= 36) for i in range(48)]
+    stock = [0 if i < 40 else 2 ** (i - 39) for i in range(48)]
+    rows = "period,unit,revenue,orders,visits,stock,minutes,days\n" + "".join(
+        f"{2020 + i // 12}-{i % 12 + 1:02d},a,{revenue[i]},10,20,{stock[i]},30,30\n" for i in range(48)
+    )
+    text = SHOP.split("targets:")[0]
+    text += "actions:\n  - {id: x, name: X, kind: structural, units: [a], start: 2023-01}\n"
+    breaks = found(kl.check(*shops(tmp_path, text, rows)), "sudden_break")
+    assert breaks["where"].tolist() == ["history.csv:14"] * 2  # revenue and basket, at the undeclared step
+    assert breaks["what"].iloc[0] == "a: kpi 'revenue' jumps from 102 to 162.5 in 2021-01 and stays"
 
 
 def test_links_that_share_a_measure_through_a_formula(tmp_path):

@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
 from kpilab.model.periods import period_text
 from kpilab.problems import Finding, did_you_mean
 from kpilab.scorecard.panels import KpiPanel, kpi_panel, measures_of, part_names
-from kpilab.show import count_of, listed
+from kpilab.show import quantity
 from kpilab.words import BREAK_KINDS
 
 BREAK_WINDOW = 6
 BREAK_SIZE = 8.0
 SUDDEN = 0.6
+NORMAL = 1.4826  # from a median absolute deviation to a standard deviation
 
 
 def findings(cascade: Cascade, history: History) -> list[Finding]:
@@ -73,58 +75,80 @@ def _zero_denominators(cascade: Cascade, history: History, kpi: Kpi, panel: KpiP
 
 
 def _breaks(cascade: Cascade, history: History, kpi: Kpi, panel: KpiPanel) -> Iterator[Finding]:
-    """Report the largest lasting jump of each unit that no declared action explains, units together by KPI."""
-    size, position = _largest_jump(panel.values)
-    explained = [_explained(cascade, history, kpi, u, int(t)) for u, t in enumerate(position)]
-    jumps = [u for u in np.flatnonzero(size > BREAK_SIZE) if not explained[u]]
-    if not jumps:
-        return
-    jumps.sort(key=lambda u: -size[u])
-    named = [f"{history.units[u]} in {period_text(history.periods[position[u]])}" for u in jumps]
-    what = f"kpi '{kpi.id}' jumps and stays at {count_of(len(jumps), 'unit')}: {listed(named, most=4)}"
+    """Report each unit's largest lasting jump that no declared break explains.
+
+    A unit without figures of its own is left out where a unit below it jumps: it is the same jump.
+    """
+    jumps = _unexplained_jumps(cascade, history, kpi, panel.values)
+    own = dict(zip(history.units, (~np.isnan(history.values)).any(axis=(0, 2)), strict=True))
     remedy = (
         "look for a change of definition or system; declare it as an action (measurement, structural, shock)"
     )
-    worst = jumps[0]
-    where = history.where(history.units[worst], history.periods[position[worst]])
-    yield Finding("warning", "sudden_break", where, what, remedy)
+    for unit, (position, before, after) in jumps.items():
+        if not own[unit] and any(child.id in jumps for child in cascade.children(unit)):
+            continue
+        period = history.periods[position]
+        moved = " to ".join(quantity(value, kpi.unit_of_measure) for value in (before, after))
+        what = f"{unit}: kpi '{kpi.id}' jumps from {moved} in {period_text(period)} and stays"
+        yield Finding("warning", "sudden_break", history.where(unit, period), what, remedy)
 
 
-def _largest_jump(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return, per unit, the largest shift of level in units of noise, and the period in which it begins.
+def _unexplained_jumps(
+    cascade: Cascade, history: History, kpi: Kpi, values: np.ndarray
+) -> dict[str, tuple[int, float, float]]:
+    """Return each jumping unit's row of history, and the level before and after it."""
+    size = _jump_sizes(values)
+    jumps = {}
+    for u in np.flatnonzero((size > BREAK_SIZE).any(axis=0)):
+        unexplained = size[:, u].copy()
+        for start in _declared_breaks(cascade, history, kpi, history.units[u]):
+            unexplained[max(start - 2 * BREAK_WINDOW, 0) : max(start + 1, 0)] = 0
+        if unexplained.max() > BREAK_SIZE:
+            at = int(unexplained.argmax()) + BREAK_WINDOW
+            parts = (values[at - BREAK_WINDOW : at, u], values[at : at + BREAK_WINDOW, u])
+            jumps[history.units[u]] = (at, float(np.median(parts[0])), float(np.median(parts[1])))
+    return jumps
+
+
+def _jump_sizes(values: np.ndarray) -> np.ndarray:
+    """Return how large a lasting jump begins in each period, in units of noise.
 
     The shift is the difference of the medians of the windows before and after; noise is the median absolute
-    one-period change, scaled to a standard deviation. It counts where most of it comes from one period to
-    the next: a slow drift is no break.
+    one-period change, of the whole series or of the two windows, whichever is larger, scaled to a standard
+    deviation. A jump counts where most of it comes from one period to the next: a slow drift is no break.
+
+    Parameters
+    ----------
+    values : ndarray, shape (T, U)
+
+    Returns
+    -------
+    ndarray, shape (T - 2 * BREAK_WINDOW + 1, U)
+        The first row is the period with the number `BREAK_WINDOW`.
     """
-    n_periods, n_units = values.shape
-    if n_periods < 2 * BREAK_WINDOW + 1:
-        return np.zeros(n_units), np.zeros(n_units, dtype=int)
-    windows = np.lib.stride_tricks.sliding_window_view(values, BREAK_WINDOW, axis=0)
-    medians = np.median(windows, axis=2)
+    if len(values) <= 2 * BREAK_WINDOW:
+        return np.zeros((1, values.shape[1]))
+    medians = np.median(sliding_window_view(values, BREAK_WINDOW, axis=0), axis=2)
     shift = np.abs(medians[BREAK_WINDOW:] - medians[:-BREAK_WINDOW])
     changes = np.abs(np.diff(values, axis=0))
     at_once = changes[BREAK_WINDOW - 1 : BREAK_WINDOW - 1 + len(shift)]
-    noise = (
-        np.array([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else np.nan for c in changes.T]) * 1.4826
-    )
+    whole = np.array([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else np.nan for c in changes.T])
+    nearby = np.median(sliding_window_view(changes, 2 * BREAK_WINDOW - 1, axis=0), axis=2)
+    noise = NORMAL * np.maximum(whole, nearby)
     with np.errstate(invalid="ignore", divide="ignore"):
         size = np.where((noise > 0) & (at_once >= SUDDEN * shift), shift / noise, 0.0)
-    size = np.nan_to_num(size, nan=0.0)
-    return size.max(axis=0), size.argmax(axis=0) + BREAK_WINDOW
+    return np.nan_to_num(size, nan=0.0)
 
 
-def _explained(cascade: Cascade, history: History, kpi: Kpi, unit: int, position: int) -> bool:
-    """Tell whether a declared break touches this unit and KPI near this period."""
-    unit_id = history.units[unit]
+def _declared_breaks(cascade: Cascade, history: History, kpi: Kpi, unit_id: str) -> list[int]:
+    """Return the rows of history in which a declared break touches a unit and KPI."""
     below = cascade.with_descendants([unit_id])
-    near = range(position - BREAK_WINDOW, position + BREAK_WINDOW + 1)
-    regimes = [history.position(cascade.period(period)) for period in cascade.breaks]
-    touched = [
-        history.position(cascade.period(action.start))
+    periods = [cascade.period(period) for period in cascade.breaks]
+    periods += [
+        cascade.period(action.start)
         for action in cascade.actions
         if action.kind in BREAK_KINDS
         and (not action.expects or kpi.id in action.expects)
         and (unit_id in cascade.with_descendants(action.units) or below & set(action.units))
     ]
-    return any(start in near for start in [*regimes, *touched])
+    return [history.position(period) for period in periods]
