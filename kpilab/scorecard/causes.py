@@ -18,6 +18,13 @@ COLUMNS = [
     "conf_high", "share_of_change", "n_units", "reason",
 ]  # fmt: skip
 UNEXPLAINED = "unexplained"
+NOT_ASKED: dict[str, float | str | bool] = {
+    "explained": np.nan,
+    "explained_low": np.nan,
+    "explained_high": np.nan,
+    "top_cause": "",
+    "top_cause_unstable": False,
+}
 
 
 class Interval(Protocol):
@@ -113,6 +120,24 @@ def causal_rows(
     top = _top_cause(table)
     moved = [_top_cause(causal_rows(other, kpi, into)) for other in references]
     return table.assign(unstable=[cause == top and any(m != top for m in moved) for cause in table["cause"]])
+
+
+def explained_part(table: pd.DataFrame) -> dict[str, float | str | bool]:
+    """Return what supported links account for together, with its interval, and the top cause.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `causal_rows`.
+    """
+    counted = table[table["verdict"] == "supported"]
+    return {
+        "explained": float(counted["contribution"].sum()),
+        "explained_low": float(counted["conf_low"].sum()),
+        "explained_high": float(counted["conf_high"].sum()),
+        "top_cause": _top_cause(table),
+        "top_cause_unstable": bool(table["unstable"].any()),
+    }
 
 
 def _with_unexplained(table: pd.DataFrame, change: float) -> pd.DataFrame:

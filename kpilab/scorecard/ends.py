@@ -1,18 +1,19 @@
 """The two ends of an explanation, and what stands below each: which sums, of which units."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade, Kpi, Unit
 from kpilab.model.formula import evaluate_formula
 from kpilab.model.history import History
 from kpilab.model.periods import Span
 from kpilab.scorecard.contributions import Sums
-from kpilab.scorecard.panels import KpiPanel, kpi_at, part_names
+from kpilab.scorecard.panels import KpiPanel, kpi_spans, part_names
+from kpilab.words import KpiKind
 
 Shape = Literal["sum", "ratio", "extreme", "own", "formula"]
 
@@ -52,29 +53,54 @@ class Below:
     holders: tuple[str, ...]
 
 
-class Ends:
-    """The two ends of a change, computing each KPI's panel once.
+class Panels:
+    """KPIs over spans, each computed once, and at every unit, whatever the levels of the KPI.
 
     Parameters
     ----------
     cascade : Cascade
     history : History
+    spans : sequence of Span
+        Those that will be asked for: they are computed together.
+    """
+
+    def __init__(self, cascade: Cascade, history: History, spans: Sequence[Span]):
+        self.cascade = cascade
+        self.history = history
+        self.spans = tuple(dict.fromkeys(spans))
+        self.place = {unit: position for position, unit in enumerate(history.units)}
+        self._known: dict[tuple[str, KpiKind], dict[Span, KpiPanel]] = {}
+
+    def at(self, kpi: Kpi, span: Span) -> KpiPanel:
+        """Return a KPI over a span, shape (1, U)."""
+        known = self._known.setdefault((kpi.id, kpi.kind), {})
+        if span not in known:
+            spans = [each for each in dict.fromkeys((span, *self.spans)) if each not in known]
+            everywhere = kpi.model_copy(update={"levels": ()})
+            known |= zip(spans, kpi_spans(self.cascade, self.history, everywhere, spans), strict=True)
+        return known[span]
+
+
+class Ends:
+    """The two ends of a change.
+
+    Parameters
+    ----------
+    panels : Panels
     start, end : End
     """
 
-    def __init__(self, cascade: Cascade, history: History, start: End, end: End):
-        self.cascade = cascade
-        self.history = history
+    def __init__(self, panels: Panels, start: End, end: End):
+        self.panels = panels
+        self.cascade = panels.cascade
+        self.history = panels.history
         self.start = start
         self.end = end
-        self.place = {unit: position for position, unit in enumerate(history.units)}
-        self._panels: dict[tuple[Kpi, Span], KpiPanel] = {}
+        self.place = panels.place
 
     def between(self, start: End, end: End) -> "Ends":
         """Return two other ends that share the panels already computed."""
-        other = Ends(self.cascade, self.history, start, end)
-        other._panels = self._panels
-        return other
+        return Ends(self.panels, start, end)
 
     @property
     def both(self) -> tuple[End, End]:
@@ -82,12 +108,8 @@ class Ends:
         return self.start, self.end
 
     def panel(self, kpi: Kpi, end: End) -> KpiPanel:
-        """Return a KPI over the span of an end, shape (1, U), at every unit, whatever its levels."""
-        key = (kpi, end.span)
-        if key not in self._panels:
-            everywhere = kpi.model_copy(update={"levels": ()})
-            self._panels[key] = kpi_at(self.cascade, self.history, everywhere, end.span)
-        return self._panels[key]
+        """Return a KPI over the span of an end, shape (1, U)."""
+        return self.panels.at(kpi, end.span)
 
     def value(self, kpi: Kpi, end: End) -> float:
         """Return a KPI of the units of an end taken together; NaN when it cannot be computed."""
@@ -153,34 +175,35 @@ class Ends:
         at = np.array([self.place[unit] for unit in units], dtype=int)
         return self.panel(kpi, end).n_missing[0, at]
 
-    def below(self, kpi: Kpi, end: End, level: str | None) -> Below:
-        """Return the units of a level under an end's units, or those directly below when no level is given.
+    def below(self, kpi: Kpi, units: tuple[str, ...], level: str | None) -> Below:
+        """Return the units of a level under some units, or those directly below when no level is given.
 
         A branch that has no unit at the level, or where nothing is known of them at one of the two ends, is
         represented by its lowest unit above it.
         """
-        if level is None and len(end.units) > 1:
-            return Below(end.units, ())
+        if level is None and len(units) > 1:
+            return Below(units, ())
         rank = {name: position for position, name in enumerate(self.cascade.levels)}
         children: list[str] = []
         holders: list[str] = []
-        waiting = deque(end.units)
+        tops = set(units)
+        waiting = deque(units)
         while waiting:
             unit = waiting.popleft()
-            is_top = unit in end.units
-            inner = self.cascade.children(unit) if is_top or self._known_below(kpi, unit) else ()
+            is_top = unit in tops
             reached = not is_top if level is None else rank[self.cascade.unit(unit).level] >= rank[level]
-            if reached or not inner:
+            inner = () if reached else self.cascade.children(unit)
+            if not inner or not (is_top or self._known_below(kpi, inner)):
                 children.append(unit)
             else:
                 holders.append(unit)
                 waiting += [child.id for child in inner]
         return Below(tuple(children), tuple(holders))
 
-    def _known_below(self, kpi: Kpi, unit: str) -> bool:
-        """Tell whether a unit is to be divided: its children are known at both ends of a change over time."""
-        children = [child.id for child in self.cascade.children(unit)]
-        known = [bool((~np.isnan(self.sums(kpi, end, children).numerator)).any()) for end in self.both]
+    def _known_below(self, kpi: Kpi, inner: Sequence[Unit]) -> bool:
+        """Tell whether children are known at both ends of a change over time, at either of two units."""
+        ids = [unit.id for unit in inner]
+        known = [bool((~np.isnan(self.sums(kpi, end, ids).numerator)).any()) for end in self.both]
         return all(known) if self.start.units == self.end.units else any(known)
 
     def remainder(self, kpi: Kpi, end: End, holders: Iterable[str]) -> Sums:

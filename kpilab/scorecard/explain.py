@@ -1,25 +1,39 @@
 """Why a KPI moved between two spans, or differs between two units: a change divided without remainder."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
-from kpilab.model.periods import Span
-from kpilab.problems import InputError, Problem, did_you_mean, one_problem, stop_on
-from kpilab.scorecard.causes import FittedLink, causal_rows
+from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
+from kpilab.scorecard.causes import NOT_ASKED, FittedLink, causal_rows, explained_part
 from kpilab.scorecard.contributions import is_simpsons_paradox
 from kpilab.scorecard.ends import End, Ends
 from kpilab.scorecard.panels import part_names
 from kpilab.scorecard.partition import divide
-from kpilab.scorecard.rollup import scorecard_span
-from kpilab.scorecard.wording import OF_PARTS, contributor, headline, part_name, row_sentences, unit_name
+from kpilab.scorecard.question import (
+    level_problems,
+    moved_reference,
+    read_question,
+    shifts,
+    unit_problems,
+    why_no_value,
+)
+from kpilab.scorecard.wording import (
+    OF_PARTS,
+    causes_said,
+    contributor,
+    headline,
+    part_name,
+    row_sentences,
+    unit_name,
+)
 from kpilab.show import Result, count_of, listed
 
-SHIFTS = (1, 2, 3)
 COLUMNS = [
     "kpi", "unit", "part", "child", "name", "level", "effect", "start", "end", "weight_start", "weight_end",
     "missing_start", "missing_end", "contribution", "share_of_change",
@@ -133,6 +147,7 @@ class Explanation(Result):
             "missing_start": int(self.ends.missing(self.kpi, start, start.units).sum()),
             "missing_end": int(self.ends.missing(self.kpi, end, end.units).sum()),
         }
+        whole |= explained_part(self._causes) if self._has_causes else NOT_ASKED
         return pd.DataFrame({name: [value] for name, value in whole.items()})
 
     @property
@@ -145,6 +160,7 @@ class Explanation(Result):
         said += row_sentences(self.cascade, self.kpi, self.table, self.change, names)
         said += [self._paradox_said()] if self.simpsons_paradox else []
         said += [self._stability_said()] if len(self.stability) and self.change else []
+        said += [causes_said(self.cascade, self.kpi, self._causes, self.change)] if self._has_causes else []
         said += self._missing_said()
         return "\n".join(said)
 
@@ -161,7 +177,7 @@ class Explanation(Result):
         InputError
             When the cascade has no such level below, or the KPI does not exist there.
         """
-        stop_on(_level_problems(self.cascade, self.kpi, self.ends, level))
+        stop_on(level_problems(self.cascade, self.kpi, self.ends, level))
         return _explained(self.ends, self.kpi, level, self.links)
 
     def of_unit(self, unit: str) -> "Explanation":
@@ -173,7 +189,7 @@ class Explanation(Result):
             When the unit is unknown or has no value at one of the two ends.
         """
         start, end = self.ends.both
-        stop_on(_unit_problems(self.cascade, self.kpi, "unit", unit))
+        stop_on(unit_problems(self.cascade, self.kpi, "unit", unit))
         ends = self.ends.between(End(start.span, (unit,)), End(end.span, (unit,)))
         return _explained(ends, self.kpi, None, self.links)
 
@@ -209,7 +225,15 @@ class Explanation(Result):
             raise one_problem(
                 "links", "are needed for causes: explain(…, links=kl.fit_links(cascade, history))"
             )
-        return causal_rows(self.ends, self.kpi, self.links, self.references)
+        return self._causes.copy()
+
+    @cached_property
+    def _causes(self) -> pd.DataFrame:
+        return causal_rows(self.ends, self.kpi, self.links or (), self.references)
+
+    @property
+    def _has_causes(self) -> bool:
+        return self.links is not None and not self.compares_units
 
     def _paradox_said(self) -> str:
         way, other = ("rose", "fell") if self.change < 0 else ("fell", "rose")
@@ -280,131 +304,25 @@ def explain(
         For an unknown KPI, unit or level, spans outside history or in the wrong order, and where the KPI has no
         value at one of the two ends, with the reason.
     """
-    chosen: Kpi | None = cascade.named("kpis", kpi)
-    if chosen is None:
-        known = [each.id for each in cascade.kpis]
-        raise one_problem("kpi", f"unknown kpi '{kpi}'; {did_you_mean(kpi, known)}")
-    spans = _spans(cascade, history, start, end, against)
-    stop_on(
-        problem
-        for name, each in (("unit", unit), ("against", against))
-        if each is not None
-        for problem in _unit_problems(cascade, chosen, name, each)
-    )
-    ends = Ends(cascade, history, *(End(span, (unit,) if unit else ()) for span in spans))
-    if unit is None:
-        ends = _of_the_whole(ends, chosen)
-    if against is not None:
-        ends = ends.between(End(spans[1], (against,)), ends.end)
+    chosen, ends = read_question(cascade, history, kpi=kpi, start=start, end=end, unit=unit, against=against)
     if level is not None:
-        stop_on(_level_problems(cascade, chosen, ends, level))
+        stop_on(level_problems(cascade, chosen, ends, level))
     return _explained(ends, chosen, level, None if links is None else tuple(links))
-
-
-def _spans(
-    cascade: Cascade, history: History, start: object, end: object, against: str | None
-) -> tuple[Span, Span]:
-    problems: list[Problem] = []
-    spans: dict[str, Span] = {}
-    for name, value in (("start", start), ("end", end)):
-        if value is not None:
-            try:
-                spans[name] = scorecard_span(cascade, history, value)
-            except InputError as error:
-                problems += [Problem(name, problem.message) for problem in error.problems]
-    stop_on(problems)
-    if against is not None and end is None and "start" in spans:
-        spans["end"] = spans["start"]
-    last = spans["end"] if "end" in spans else scorecard_span(cascade, history)
-    first = spans.get("start", last if against is not None else _shifted(last, cascade.periods_per_year))
-    stop_on(_span_problems(history, first, last, against))
-    return first, last
-
-
-def _span_problems(history: History, first: Span, last: Span, against: str | None) -> Iterable[Problem]:
-    for name, span in (("start", first), ("end", last)):
-        if history.position(span.start) < 0 or history.position(span.end) >= len(history.periods):
-            about = f"{history.periods[0]} to {history.periods[-1]}"
-            yield Problem(name, f"{span} lies outside history, which runs from {about}")
-    if against is None and first.start > last.start:
-        yield Problem("start", f"{first} comes after the end {last}; give the earlier one as start")
-    if against is None and first == last:
-        yield Problem("start", f"is the same as the end, {last}; give two spans, or against=… for two units")
-    if against is not None and first != last:
-        yield Problem(
-            "start", f"{first} differs from the end {last}; two units are compared in one span, given as end"
-        )
-
-
-def _shifted(span: Span, earlier: int) -> Span:
-    return Span(span.start - earlier, span.end - earlier)
-
-
-def _unit_problems(cascade: Cascade, kpi: Kpi, argument: str, unit: str) -> Iterable[Problem]:
-    found = cascade.named("units", unit)
-    levels = cascade.levels_of(kpi)
-    if found is None:
-        known = [each.id for each in cascade.units]
-        yield Problem(argument, f"unknown unit '{unit}'; {did_you_mean(unit, known)}")
-    elif found.level not in levels:
-        yield Problem(
-            argument,
-            f"'{unit}' is at level '{found.level}', where '{kpi.id}' does not exist; it has {listed(levels)}",
-        )
-
-
-def _level_problems(cascade: Cascade, kpi: Kpi, ends: Ends, level: str) -> Iterable[Problem]:
-    if level not in cascade.levels:
-        yield Problem("level", f"unknown level '{level}'; {did_you_mean(level, cascade.levels)}")
-        return
-    if level not in cascade.levels_of(kpi):
-        yield Problem(
-            "level", f"'{kpi.id}' does not exist at level '{level}'; it has {listed(cascade.levels_of(kpi))}"
-        )
-    for unit in dict.fromkeys((*ends.start.units, *ends.end.units)):
-        own = cascade.unit(unit).level
-        if cascade.levels.index(level) < cascade.levels.index(own) + (len(ends.end.units) == 1):
-            yield Problem("level", f"'{level}' is not below the level of '{unit}', which is '{own}'")
-
-
-def _of_the_whole(ends: Ends, kpi: Kpi) -> Ends:
-    """Return the same spans of the highest units that have a value at both ends, or of the highest that exist."""
-    candidates = [
-        tuple(unit.id for unit in ends.cascade.units_at(level)) for level in ends.cascade.levels_of(kpi)
-    ]
-    candidates = [units for units in candidates if units]
-    if not candidates:
-        raise one_problem(ends.cascade.where("kpis", kpi.id), f"no unit has the kpi '{kpi.id}'")
-    tried = [ends.between(End(ends.start.span, units), End(ends.end.span, units)) for units in candidates]
-    known = (each for each in tried if not np.isnan([each.value(kpi, end) for end in each.both]).any())
-    return next(known, tried[0])
 
 
 def _explained(ends: Ends, kpi: Kpi, level: str | None, links: tuple[FittedLink, ...] | None) -> Explanation:
     values = [ends.value(kpi, end) for end in ends.both]
     stop_on(
-        Problem(name, _why_no_value(ends, kpi, end))
+        Problem(name, why_no_value(ends, kpi, end))
         for name, value, end in zip(("start", "end"), values, ends.both, strict=True)
         if np.isnan(value)
     )
     table = _named(ends, kpi, _closed(divide(ends, kpi, level), values[1] - values[0]))
     table["share_of_change"] = _shares(table["contribution"].to_numpy(), values[1] - values[0])
-    shifts = sorted({*SHIFTS, ends.cascade.periods_per_year})
-    moved = [_moved_reference(ends, kpi, shift) for shift in shifts]
+    moved = [moved_reference(ends, kpi, shift) for shift in shifts(ends.cascade)]
     references = tuple(each for each in moved if each is not None)
     stability = _stability(references, kpi, level, _top(ends, table, values[1] - values[0])[0])
     return Explanation(ends, kpi, level, values[0], values[1], table[COLUMNS], references, stability, links)
-
-
-def _why_no_value(ends: Ends, kpi: Kpi, end: End) -> str:
-    unit = unit_name(ends.cascade, end)
-    if not kpi.formula:
-        whole = ends.whole(kpi, end)
-        if whole.denominator == 0:
-            return f"'{kpi.id}' has no value at {unit} in {end.span}: what stands below the line is 0"
-    late = int(ends.missing(kpi, end, end.units).sum())
-    why = f"{count_of(late, 'expected report')} missing" if late else "nothing was reported"
-    return f"'{kpi.id}' has no value at {unit} in {end.span}: {why}; choose another span or unit"
 
 
 def _closed(table: pd.DataFrame, change: float) -> pd.DataFrame:
@@ -420,16 +338,15 @@ def _closed(table: pd.DataFrame, change: float) -> pd.DataFrame:
 
 
 def _named(ends: Ends, kpi: Kpi, table: pd.DataFrame) -> pd.DataFrame:
-    cascade = ends.cascade
-    units = {unit: cascade.named("units", unit) for unit in set(table["child"])}
-    names = {unit: found.name if found else unit_name(cascade, ends.end) for unit, found in units.items()}
-    of_part = table["effect"].isin(OF_PARTS)
+    cascade, whole = ends.cascade, unit_name(ends.cascade, ends.end)
+    units = [cascade.named("units", child) for child in table["child"]]
     parts = {part: part_name(cascade, part) for part in set(table["part"])}
+    of_part = table["effect"].isin(OF_PARTS)
     return table.assign(
         kpi=kpi.id,
         unit=ends.end.label,
-        name=table["child"].map(names).where(~of_part, table["part"].map(parts)),
-        level=table["child"].map({unit: found.level if found else "" for unit, found in units.items()}),
+        name=np.where(of_part, table["part"].map(parts), [unit.name if unit else whole for unit in units]),
+        level=[unit.level if unit else "" for unit in units],
     )
 
 
@@ -458,21 +375,3 @@ def _stability(references: tuple[Ends, ...], kpi: Kpi, level: str | None, own: s
         top, contribution = _top(moved, divide(moved, kpi, level), change)
         rows.append((str(moved.start.span), change, top, contribution, top == own))
     return pd.DataFrame(rows, columns=STABILITY_COLUMNS).astype({"same": bool})
-
-
-def _moved_reference(ends: Ends, kpi: Kpi, shift: int) -> Ends | None:
-    """Return the ends with the reference moved, earlier or else later; None when history has no such one."""
-    for periods in (shift, -shift):
-        span = _shifted(ends.start.span, periods)
-        end = ends.end
-        if ends.start.units != end.units:
-            end = replace(end, span=span)
-        elif span.end >= end.span.start:
-            continue
-        moved = ends.between(replace(ends.start, span=span), end)
-        inside = ends.history.position(span.start) >= 0 and ends.history.position(span.end) < len(
-            ends.history.periods
-        )
-        if inside and not np.isnan([moved.value(kpi, each) for each in moved.both]).any():
-            return moved
-    return None

@@ -90,13 +90,16 @@ def divide(ends: Ends, kpi: Kpi, level: str | None) -> pd.DataFrame:
 
 def members_of(ends: Ends, kpi: Kpi, level: str | None) -> Members:
     """Return the sums of a KPI's children and of what the units above them report beyond theirs."""
-    below = [ends.below(kpi, end, level) for end in ends.both]
+    tops = dict.fromkeys(end.units for end in ends.both)
+    found = {units: ends.below(kpi, units, level) for units in tops}
+    below = [found[end.units] for end in ends.both]
     children = tuple(dict.fromkeys(unit for each in below for unit in each.children))
     holders = tuple(dict.fromkeys(unit for each in below for unit in each.holders))
     sums: list[Sums] = []
     missing: list[np.ndarray] = []
     for end, here in zip(ends.both, below, strict=True):
-        there = np.isin(np.array([*children, *holders], dtype=object), [*here.children, *here.holders])
+        ours = {*here.children, *here.holders}
+        there = np.array([unit in ours for unit in (*children, *holders)])
         inner, own = ends.sums(kpi, end, children), ends.remainder(kpi, end, holders)
         sums.append(
             Sums(

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.scorecard.ends import End
-from kpilab.show import count_of, quantity, signed
+from kpilab.show import count_of, listed, quantity, signed
 from kpilab.words import ContributionEffect
 
 BIG_SHARE = 0.1
@@ -64,6 +64,27 @@ def row_sentences(
         rest = change - float(big["contribution"].sum())
         said.append(f"{count_of(n_others, 'smaller contribution')}: together {_amount(kpi, rest, change)}.")
     return said
+
+
+def causes_said(cascade: Cascade, kpi: Kpi, table: pd.DataFrame, change: float) -> str:
+    """Say what the supported links account for, and what they leave unexplained.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `causal_rows`; its last row is what is unexplained.
+    """
+    counted = table[(table["verdict"] == "supported") & (table["n_units"] > 0)]
+    if counted.empty:
+        return f"No supported link accounts for any of it: of {count_of(len(table) - 1, 'link')} into it, none counts."
+    names = listed([cascade.kpi(cause).name for cause in counted["cause"]])
+    low, high = (signed(float(counted[end].sum()), kpi.unit_of_measure) for end in ("conf_low", "conf_high"))
+    said = (
+        f"Supported links ({names}) account for {_amount(kpi, float(counted['contribution'].sum()), change)}, "
+        f"95 % interval {low} to {high}; the rest is unexplained."
+    )
+    moving = table[table["unstable"]]["cause"]
+    return f"{said} The largest of them changes with the reference: unstable." if len(moving) else said
 
 
 def _amount(kpi: Kpi, contribution: float, change: float) -> str:
