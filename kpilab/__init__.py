@@ -32,6 +32,7 @@ _HOME = {
     "strategy_map": "kpilab.delivery.maps",
     "forest": "kpilab.delivery.pages",
     "plan_chart": "kpilab.delivery.plans",
+    "waterfall": "kpilab.delivery.why",
     "link_page": "kpilab.delivery.pages",
     "choose_scorecard": "kpilab.delivery.widgets.choose",
     "choose_link": "kpilab.delivery.widgets.choose",

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from kpilab.show import number
 from kpilab.words import STATUSES
 
 VERDICT_COLOURS = {
@@ -35,6 +36,7 @@ STATUS_COLOURS = {
 STATUS_SIGNS = {"met": "✓", "near": "~", "missed": "✗", "incomplete": "…", "no target": "", "no data": ""}
 _MOVE_COLOURS = {False: "#2166ac", True: "#b2182b"}
 MOST_MIN_EFFECTS = 12
+STEP_COLOURS = {1: "#1b7837", -1: "#b2182b", 0: "#5b7a9d"}
 _STYLE: dict = {
     "svg.hashsalt": "kpilab",
     "svg.fonttype": "none",
@@ -266,6 +268,53 @@ def _moves(axes: Axes, rows: pd.DataFrame) -> None:
     axes.scatter(rows["best"], places, s=80, c="#333333", marker="|", lw=1.2, zorder=4)
 
 
+def waterfall_chart(
+    steps: pd.DataFrame,
+    ends: tuple[tuple[str, float], tuple[str, float]],
+    share: bool = False,
+    title: str = "",
+) -> Chart:
+    """Draw how contributions lead from one value to another, the first at the top.
+
+    Parameters
+    ----------
+    steps : DataFrame
+        Columns ``label, contribution, good``: ``good`` is 1 for the better, -1 for the worse, 0 for neither.
+    ends : pair of (label, value)
+        Where the steps begin and end.
+    share : bool
+        Write values in per cent.
+    """
+    scale = 100 if share else 1
+    (first, begun), (last, ended) = ends
+    levels = scale * np.concatenate([[begun], begun + np.cumsum(steps["contribution"].to_numpy())])
+    labels = [first, *steps["label"], last]
+    with _styled():
+        figure = Figure(figsize=(7.6, 0.9 + 0.3 * len(labels)), layout="constrained")
+        axes = figure.subplots()
+        reach = max(float(np.ptp(levels)), 1e-12 * max(float(np.abs(levels).max()), 1e-300))
+        for row, step in enumerate(steps.itertuples(), start=1):
+            before, after = levels[row - 1], levels[row]
+            colour = STEP_COLOURS[int(step.good)]  # type: ignore[arg-type]
+            axes.barh(row, after - before, left=before, height=0.62, color=colour)
+            axes.plot([after, after], [row, row + 1], color="#999999", lw=0.7)
+            axes.text(
+                max(before, after) + 0.01 * reach, row, _step_text(after - before), va="center", fontsize=8
+            )
+        axes.plot([levels[0], levels[0]], [0, 1], color="#999999", lw=0.7)
+        for row, value in ((0, levels[0]), (len(labels) - 1, scale * ended)):
+            axes.plot(value, row, "D", color="#333333", ms=6)
+            axes.text(
+                value + 0.02 * reach, row, _value_text(value, share), va="center", weight="bold", fontsize=8
+            )
+        axes.set_yticks(range(len(labels)), [_shortened(str(label), 52) for label in labels], fontsize=8)
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        axes.set_xlim(levels.min() - 0.06 * reach, levels.max() + 0.16 * reach)
+        axes.xaxis.set_major_formatter(lambda value, _: _value_text(value, share))
+        axes.set_title(_plain(title), loc="left", fontsize=10)
+        return _finished(figure)
+
+
 def status_grid(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> Chart:
     """Draw units × KPIs coloured by status; a sign in each cell says it without colour.
 
@@ -303,6 +352,14 @@ def status_grid(table: pd.DataFrame, names: Mapping[str, str] | None = None) -> 
         shown = [s for s in STATUSES if STATUS_SIGNS[s]]
         axes.set_xlabel("   ".join(f"{STATUS_SIGNS[s]} {s}" for s in shown), fontsize=8)
         return _finished(figure)
+
+
+def _step_text(step: float) -> str:
+    return f"{'+' if step > 0 else ''}{number(float(f'{step:.3g}'))}"
+
+
+def _value_text(value: float, share: bool) -> str:
+    return f"{value:.4g} %" if share else number(float(value))
 
 
 def _styled():  # type: ignore[no-untyped-def]

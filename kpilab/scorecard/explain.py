@@ -158,6 +158,7 @@ class Explanation(Result):
         names = (unit_name(self.cascade, end), unit_name(self.cascade, start))
         said = [headline(self.cascade, self.kpi, start, end, values)]
         said += row_sentences(self.cascade, self.kpi, self.table, self.change, names)
+        said += [self._undivided_said()] if self._undivided else []
         said += [self._paradox_said()] if self.simpsons_paradox else []
         said += [self._stability_said()] if len(self.stability) and self.change else []
         said += [causes_said(self.cascade, self.kpi, self._causes, self.change)] if self._has_causes else []
@@ -234,6 +235,17 @@ class Explanation(Result):
     @property
     def _has_causes(self) -> bool:
         return self.links is not None and not self.compares_units
+
+    @property
+    def _undivided(self) -> bool:
+        below = any(self.cascade.children(unit) for end in self.ends.both for unit in end.units)
+        units = {unit for end in self.ends.both for unit in end.units}
+        return below and self.kpi.formula is None and set(self.table["child"]) <= units
+
+    def _undivided_said(self) -> str:
+        return (
+            "Not divided among the units below: at one of the two ends none of them has a value of its own."
+        )
 
     def _paradox_said(self) -> str:
         way, other = ("rose", "fell") if self.change < 0 else ("fell", "rose")

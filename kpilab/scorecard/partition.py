@@ -113,13 +113,12 @@ def members_of(ends: Ends, kpi: Kpi, level: str | None) -> Members:
 
 
 def _known_at_both(ends: Ends, members: Members) -> bool:
-    """Tell whether there are children to divide among; in a comparison of two units each needs its own."""
+    """Tell whether there are children to divide among: units below, some of them known at both ends."""
     if not members.holders and all(len(end.units) == 1 for end in ends.both):
         return False
-    start, end = (
+    return all(
         bool((~np.isnan(sums.numerator) & members.is_child).any()) for sums in (members.start, members.end)
     )
-    return (start or end) if ends.start.units == ends.end.units else (start and end)
 
 
 def _by_addition(ends: Ends, kpi: Kpi, members: Members) -> pd.DataFrame:
