@@ -111,7 +111,7 @@ def _drawn(explanation: Explanation, most: int, title: str) -> Chart:
         steps,
         _ends(explanation),
         share=explanation.kpi.unit_of_measure == "share",
-        title=explanation.kpi.name,
+        title=title,
     )
 
 
