@@ -187,3 +187,36 @@ def test_command_reports_bad_input_of_either_folder(tmp_path, capsys):
     code, out, err = run(capsys, "diff", tmp_path / "gone", folder)
     assert (code, out) == (2, "")
     assert "gone" in err
+
+
+def test_targets_of_many_units_are_told_apart_by_their_units(both):
+    """Each target moves its own unit: 0.5 → 0.4 and 0.25 by paper arithmetic, whatever else changed with it."""
+    cascade, history = both
+    own = [cascade.targets[0].model_copy(update={"unit": unit, "target": 0.5}) for unit in ("a", "b", "all")]
+    old = cascade.replace(targets=tuple(own))
+    new = old.replace(targets=tuple(t.model_copy(update={"target": 0.25}) for t in own))
+    result = kl.diff(old, new, history=history, period="2023-02")
+    for position, unit in enumerate(("a", "b", "all")):
+        here = result.at(unit)
+        shares = here.tidy()["attainment_contribution"].to_numpy()
+        assert np.flatnonzero(shares).tolist() == [position]
+        assert shares.sum() == pytest.approx(here.glance()["attainment_change"].item())
+
+
+def test_very_many_changes_still_sum_and_are_told_in_short(both):
+    cascade, history = both
+    kpis = [Kpi(id=f"k{i}", name=f"K{i}", factor="sell", sum="revenue", better="higher") for i in range(70)]
+    targets = [
+        cascade.targets[0].model_copy(update={"kpi": kpi.id, "unit": "a", "target": 100.0}) for kpi in kpis
+    ]
+    old = cascade.replace(kpis=(*cascade.kpis, *kpis), targets=(*cascade.targets, *targets))
+    harder = tuple(t.model_copy(update={"target": 150.0 + i}) for i, t in enumerate(targets))
+    extra = Unit(id="c", name="Shop C", level="shop", parent="all")
+    new = old.replace(targets=(*cascade.targets, *harder), units=(*old.units, extra))
+    result = kl.diff(old, new, history=history, period="2023-02").at("a")
+    about = result.glance().iloc[0]
+    assert about["method"] == "in the order listed"
+    assert result.tidy()["attainment_contribution"].sum() == pytest.approx(
+        about["attainment_change"], abs=1e-9
+    )
+    assert "… and 11 more changes: see .tidy()" in result.text

@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -10,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade
+from kpilab.model.cascade import Cascade, Target
 from kpilab.model.changes import Difference, find_changes, with_changes
 from kpilab.model.files import read_cascade
 from kpilab.model.history import History
@@ -25,6 +26,7 @@ COLUMNS = ["kind", "noun", "id", "field", "old", "new", "sentence", "contributio
 ROW_COLUMNS = ["kpi", "unit", "actual", "target", "attainment", "score", "status"]
 MOST_FOR_SHAPLEY = 5
 MOST_FOR_BOTH_ORDERS = 24
+MOST_SAID = 60
 WITHOUT_SCORE = {"owners", "processes", "links", "actions"}
 FIELDS_WITHOUT_SCORE = {
     "name", "why", "owner", "process", "source", "timing", "transform", "perspective", "perspectives", "priority",
@@ -98,7 +100,10 @@ class CascadeDiff(Result):
             return "Nothing changed."
         lines = [f"{count_of(len(self.changes), 'change')}."]
         shares = self.tidy()[["contribution", "attainment_contribution"]].to_numpy()
-        lines += [c.sentence + _effect(*share) for c, share in zip(self.changes, shares, strict=True)]
+        said = [c.sentence + _effect(*share) for c, share in zip(self.changes, shares, strict=True)]
+        lines += said[:MOST_SAID]
+        if len(said) > MOST_SAID:
+            lines.append(f"… and {count_of(len(said) - MOST_SAID, 'more change')}: see .tidy()")
         return "\n".join([*lines, self._score_sentence()])
 
     def shown(self) -> pd.DataFrame:
@@ -173,7 +178,8 @@ def diff(
     The score is that of `score_goals(…, by="unit")`, 0–10. Up to five changes that can touch it share the
     difference by Shapley values (Shapley 1953): the mean over all orders in which they can be made. With more,
     the mean of the order listed and its reverse; with very many, the order listed. Contributions sum to the
-    difference. Changes of levels and all that goes with them are one change.
+    difference. Changes of levels and all that goes with them are one change, and when there are very many so are
+    all units that come or go: its contribution stands at the first of them.
 
     Examples
     --------
@@ -212,8 +218,7 @@ def _with_scores(result: CascadeDiff, history: History, period: object) -> Casca
         return _levels(_card(version(coalition), history, span), units)
 
     shares, method = _shared_out(values, len(players))
-    effects = np.zeros((len(changes), 2, len(units)))
-    effects[[positions[0] for positions in players]] = shares
+    effects = _to_changes(changes, players, shares, units)
     everyone = frozenset(range(len(players)))
     before, after = values(frozenset()), values(everyone)
     effects[:, np.isnan(before) | np.isnan(after)] = np.nan
@@ -245,16 +250,52 @@ def _can_touch(change: Difference) -> bool:
 
 
 def _players(changes: Sequence[Difference]) -> list[list[int]]:
-    """Return positions of the changes that can touch a score; what belongs to a change of levels stays together."""
-    touching = [position for position, change in enumerate(changes) if _can_touch(change)]
-    if not any(
-        changes[position].field == "levels" and changes[position].noun == "cascade" for position in touching
-    ):
-        return [[position] for position in touching]
-    structural = [
-        p for p in touching if changes[p].noun in ("cascade", "units") or changes[p].field == "levels"
-    ]
-    return [structural, *([position] for position in touching if position not in structural)]
+    """Return positions of the changes that can touch a score, in groups that are made together.
+
+    What belongs to a change of levels is one group. Targets of one KPI for different units are one group too:
+    each moves its own unit only, so they do not get in each other's way. When very many remain, all units that
+    come or go are one group.
+    """
+    groups: dict[object, list[int]] = defaultdict(list)
+    seen: dict[object, int] = defaultdict(int)
+    relevelled = any(change.noun == "cascade" and change.field == "levels" for change in changes)
+    for position, change in enumerate(changes):
+        if not _can_touch(change):
+            continue
+        target = change.after or change.before
+        if relevelled and (change.noun in ("cascade", "units") or change.field == "levels"):
+            groups["levels"].append(position)
+        elif isinstance(target, Target) and target.unit is not None:
+            seen[target.kpi, target.unit] += 1
+            groups[target.kpi, seen[target.kpi, target.unit]].append(position)
+        else:
+            groups[position].append(position)
+    players = list(groups.values())
+    if len(players) <= MOST_FOR_BOTH_ORDERS:
+        return players
+    moving = [p for group in players if len(group) == 1 for p in group if changes[p].noun == "units"]
+    rest = [group for group in players if group[0] not in moving]
+    return [moving, *rest] if moving else rest
+
+
+def _to_changes(
+    changes: Sequence[Difference], players: list[list[int]], shares: np.ndarray, units: list[str]
+) -> np.ndarray:
+    """Give each change its part of its group's share, shape (changes, 2, units).
+
+    A target's is what happened at its unit; what cannot be told apart stands at the first of the group.
+    """
+    effects = np.zeros((len(changes), 2, len(units)))
+    column = {unit: position for position, unit in enumerate(units)}
+    for positions, share in zip(players, shares, strict=True):
+        rest = share.copy()
+        for position in positions[1:]:
+            target = changes[position].after or changes[position].before
+            if isinstance(target, Target) and target.unit is not None:
+                effects[position, :, column[target.unit]] = share[:, column[target.unit]]
+                rest[:, column[target.unit]] = 0.0
+        effects[positions[0]] += rest
+    return effects
 
 
 def _shared_out(values: Values, n_players: int) -> tuple[np.ndarray, Method]:

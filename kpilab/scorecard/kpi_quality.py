@@ -1,12 +1,13 @@
 """Are the indicators any good? One row per KPI, from its history, its targets and the tested links."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Action, Cascade, Kpi
+from kpilab.model.cascade import Action, Cascade, Kpi, Target
 from kpilab.model.history import History
 from kpilab.scorecard.gaming import (
     BIN_WIDTH,
@@ -77,7 +78,10 @@ def kpi_quality(
         measured, and why; its number is then missing.
     """
     tested = None if links is None else list(links)
-    series = [KpiSeries(cascade, history, kpi) for kpi in cascade.kpis]
+    targets: dict[str, list[Target]] = defaultdict(list)
+    for target in cascade.targets:
+        targets[target.kpi].append(target)
+    series = [KpiSeries(cascade, history, kpi, tuple(targets[kpi.id])) for kpi in cascade.kpis]
     rows = [
         {"kpi": each.kpi.id, **nearest, **_leads(cascade, each.kpi, tested), **_own_row(each)}
         for each, nearest in zip(series, _nearest(series), strict=True)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade, Kpi, Target
 from kpilab.model.history import History
 from kpilab.model.periods import PANDAS_CODE
 from kpilab.scorecard.panels import KpiPanel, kpi_coarse_panel, kpi_panel
@@ -15,11 +15,12 @@ from kpilab.words import Frequency
 
 @dataclass(frozen=True)
 class KpiSeries:
-    """A KPI's history with what is promised of it."""
+    """A KPI's history with what is promised of it: its own targets, of any status."""
 
     cascade: Cascade
     history: History
     kpi: Kpi
+    own_targets: tuple[Target, ...] = ()
 
     @property
     def frequency(self) -> Frequency:
@@ -111,12 +112,13 @@ class KpiSeries:
 
         An illustrative one is left out: nobody plays a target to which nobody is held.
         """
-        periods, units = self.history.periods, self.history.units
-        in_force = np.full((len(periods), len(units)), np.nan)
-        own = [t for t in self.cascade.targets if t.kpi == self.kpi.id and t.status == "official"]
+        periods = self.history.periods
+        place = {unit: position for position, unit in enumerate(self.history.units)}
+        in_force = np.full((len(periods), len(place)), np.nan)
+        own = [target for target in self.own_targets if target.status == "official"]
         for target in sorted(own, key=lambda t: (t.unit is not None, t.start or "")):
             first = self.history.position(self.cascade.period(target.start)) if target.start else 0
             stop = self.history.position(self.cascade.period(target.end)) + 1 if target.end else len(periods)
-            columns = [units.index(target.unit)] if target.unit else slice(None)
+            columns = [place[target.unit]] if target.unit else slice(None)
             in_force[max(first, 0) : max(stop, 0), columns] = target.target
         return in_force

@@ -78,7 +78,7 @@ def seasonal_part(run: np.ndarray, season_length: int) -> tuple[np.ndarray, floa
         seasonal_jump=every,
         trend_jump=5,
         low_pass_jump=5,
-    ).fit()
+    ).fit(inner_iter=2)  # as in R's stl: enough without robust weights
     around = float(np.var(fitted.seasonal + fitted.resid))
     if around <= 1e-20 * max(float(run @ run) / len(run), 1e-300):
         return fitted.seasonal, 0.0
