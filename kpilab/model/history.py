@@ -79,7 +79,7 @@ class History:
 
     def position(self, period: pd.Period) -> int:
         """Return the row of a period; may lie outside 0..T-1."""
-        return period.ordinal - self.periods[0].ordinal
+        return period.ordinal - self._first_ordinal
 
     def where(self, unit: str, period: pd.Period) -> str:
         """Return ``file:line`` of a unit's row in a period, or the two in words."""
@@ -94,6 +94,10 @@ class History:
             f"History of {about.n_units} units, {about.first_period} to {about.last_period}, "
             f"{about.n_measures} measures, {about.n_values:,} values"
         )
+
+    @cached_property
+    def _first_ordinal(self) -> int:
+        return int(self.periods[0].ordinal)
 
     @cached_property
     def _unit_position(self) -> dict[str, int]:

@@ -259,7 +259,9 @@ def _over_time(history: History, sums: _Sums, span: Span) -> _Sums:
 
 
 def _collapsed(values: np.ndarray, rule: Measure | _Extreme) -> np.ndarray:
-    """Collapse (T, U) to (1, U) by a measure's rule over time."""
+    """Collapse (T, U) to (1, U) by a measure's rule over time; one period is what it is."""
+    if len(values) == 1:
+        return values
     known = ~np.isnan(values)
     some = known.any(axis=0) if len(values) else np.zeros(values.shape[1], dtype=bool)
     if not some.any():
@@ -269,7 +271,7 @@ def _collapsed(values: np.ndarray, rule: Measure | _Extreme) -> np.ndarray:
     if rule.over_time == "last":
         last = len(values) - 1 - known[::-1].argmax(axis=0)
         return np.where(some, values[last, np.arange(values.shape[1])], np.nan)[None, :]
-    total = np.nansum(values, axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
     if rule.over_time == "mean":
         total = total / np.maximum(known.sum(axis=0), 1)
     return np.where(some, total, np.nan)[None, :]
@@ -277,7 +279,9 @@ def _collapsed(values: np.ndarray, rule: Measure | _Extreme) -> np.ndarray:
 
 def _divided(sums: _Sums) -> KpiPanel:
     numerator = sums.parts["of"]
-    denominator = sums.parts.get("per", np.ones_like(numerator))
+    if "per" not in sums.parts:
+        return KpiPanel(numerator, numerator, np.ones_like(numerator), sums.n_expected, sums.n_missing)
+    denominator = sums.parts["per"]
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.where(denominator != 0, numerator / denominator, np.nan)
     return KpiPanel(values, numerator, denominator, sums.n_expected, sums.n_missing)
@@ -322,7 +326,9 @@ def _whole_span(cascade: Cascade, kpi: Kpi, span: Span) -> Span:
 def _absent(cascade: Cascade, kpi: Kpi) -> np.ndarray:
     """Tell which units stand at a level at which the KPI does not exist."""
     levels = cascade.levels_of(kpi)
-    return ~np.isin(cascade.level_ranks, [cascade.levels.index(level) for level in levels])
+    absent = np.ones(len(cascade.levels) + 1, dtype=bool)
+    absent[[cascade.levels.index(level) for level in levels]] = False
+    return absent[cascade.level_ranks]
 
 
 def _restricted(panel: KpiPanel, absent: np.ndarray) -> KpiPanel:

@@ -210,13 +210,14 @@ def roll_up(cascade: Cascade, history: History, *, period: object = None) -> Sco
     an actual of zero or below). Status compares actual with target and red flag directly.
     """
     span = scorecard_span(cascade, history, period)
+    spans = _compared(cascade, span)
     book, families = TargetBook(cascade), {}
     blocks = []
     for kpi in cascade.kpis:
         levels = cascade.levels_of(kpi)
         if levels not in families:
             families[levels] = family_of(cascade, levels)
-        blocks.append(_kpi_columns(cascade, history, kpi, span, book, families[levels]))
+        blocks.append(_kpi_columns(cascade, history, kpi, spans, book, families[levels]))
     return Scorecard(cascade, span, _stacked(blocks))
 
 
@@ -250,18 +251,22 @@ def _last_complete(cascade: Cascade, kpi: Kpi, panel: KpiPanel) -> int:
     return int(np.flatnonzero(complete)[-1]) if complete.any() else -1
 
 
-def _kpi_columns(
-    cascade: Cascade, history: History, kpi: Kpi, span: Span, book: TargetBook, family: Family
-) -> dict[str, Any]:
-    """Return the columns of one KPI's rows; arrays run over the units that have it."""
+def _compared(cascade: Cascade, span: Span) -> list[Span]:
+    """Return the span, the same a year before, the year to its end, and the twelve months to its end."""
     per_year = cascade.periods_per_year
-    year_before = Span(span.start - per_year, span.end - per_year)
-    spans = [
+    return [
         span,
-        year_before,
+        Span(span.start - per_year, span.end - per_year),
         year_to_date(span.end, cascade.year_start),
         Span(span.end - per_year + 1, span.end),
     ]
+
+
+def _kpi_columns(
+    cascade: Cascade, history: History, kpi: Kpi, spans: list[Span], book: TargetBook, family: Family
+) -> dict[str, Any]:
+    """Return the columns of one KPI's rows; arrays run over the units that have it."""
+    span, year_before = spans[:2]
     panels = kpi_spans(cascade, history, kpi, spans)
     actual, previous, to_date, rolling = (panel.values[0, family.positions] for panel in panels)
     targets, before = book.over(kpi, family.units, span), book.over(kpi, family.units, year_before)
