@@ -29,6 +29,8 @@ _HOME = {
     "what_if": "kpilab.decisions.whatif",
     "prepare_what_if": "kpilab.decisions.whatif",
     "Intervention": "kpilab.decisions.interventions",
+    "read_pay": "kpilab.model.pay_files",
+    "simulate_pay": "kpilab.decisions.pay",
     "strategy_map": "kpilab.delivery.maps",
     "forest": "kpilab.delivery.pages",
     "plan_chart": "kpilab.delivery.plans",
