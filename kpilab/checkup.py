@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from kpilab.decisions import pay_checks
 from kpilab.evidence import action_checks, map_checks
 from kpilab.model import checks, history_checks, level_checks
 from kpilab.model.cascade import Cascade
@@ -27,7 +28,8 @@ def check(
     links : LinkResults, optional
         Tested links: their verdicts enter the findings, the KPI-quality table and the coverage of goals.
     pay : mapping of objective to number, optional
-        Bonus money per objective, as amounts or shares, to be compared with the priorities.
+        Bonus money per objective, as amounts or shares, to be compared with the priorities. The plan in a
+        `pay.yaml` beside the cascade is checked without being asked for, in words that name nobody and no amount.
 
     Returns
     -------
@@ -55,4 +57,5 @@ def check(
     found += quality.findings(cascade, history)
     table = kpi_quality.kpi_quality(cascade, history, tested)
     found += quality_findings.findings(cascade, table)
+    found += pay_checks.findings(cascade, history, tested, quality_findings.gaming_signs(cascade, table))
     return CheckReport(cascade.name, in_order(found), table, covered, quality_findings.summary(table))

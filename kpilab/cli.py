@@ -246,6 +246,48 @@ def whatif(
     _print(scenario, as_json)
 
 
+@app.command()
+def pay(
+    folder: Folder,
+    period: Period = None,
+    owner: Annotated[str | None, typer.Option(help="The statement of this person: confidential.")] = None,
+    confidential: Annotated[
+        bool, typer.Option("--confidential", help="Everybody's statements, with names and money.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write what is shown as marked files that only you can read."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a period pays and what the money rests on: in shares, unless a person is asked for."""
+    from kpilab.delivery.pay_pages import write_statements
+
+    cascade, history = _read(folder)
+    paid = kl.simulate_pay(cascade, history, links=kl.fit_links(cascade, history), period=period)
+    paid = paid.of_owner(owner) if owner is not None else paid
+    named = confidential or owner is not None
+    if out is not None:
+        print(*write_statements(paid, out, named=named), sep="\n")
+    elif as_json:
+        rows = paid.tidy() if named else paid.anonymous()
+        _print_json(paid.glance().iloc[0].to_dict(), rows.to_dict("records"))
+    elif named:
+        from kpilab.show import table_text
+
+        print(
+            paid.title,
+            "CONFIDENTIAL",
+            "",
+            table_text(paid.statements()),
+            "",
+            table_text(paid.tidy(), 500),
+            sep="\n",
+        )
+    else:
+        _print(paid, as_json)
+
+
 @app.command("map")
 def strategy_map(
     folder: Folder,

@@ -44,8 +44,9 @@ def _row(cascade: Cascade, span: Span, place: Place, line: PayLine, money: float
     cliffs = [(_value_at(cascade, place, line, at, inner), height) for at, height in arrays.cliffs()]
     nearest, jump = min(cliffs, key=lambda cliff: abs(cliff[0] - line.actual), default=(float("nan"), 0.0))
     kink = bool(abs(left - right) > 1e-12)
-    return [place.kpi, place.unit, line.actual, float(line.payout), money, money * inner * down, money * inner * up,
-            kink, nearest, money * jump]  # fmt: skip
+    slopes = [money * inner * side + 0.0 for side in (down, up)]
+    known = [place.kpi, place.unit, line.actual, float(line.payout), money]
+    return [*known, *slopes, kink, nearest, money * jump]
 
 
 def _performance_slope(cascade: Cascade, span: Span, place: Place, line: PayLine) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kpilab.decisions.incentives import incentives
-from kpilab.decisions.pay_evidence import FOOTINGS, Basis, TestedLink, bases
+from kpilab.decisions.pay_evidence import FOOTINGS, Basis, bases
 from kpilab.decisions.pay_forward import (
     USUAL,
     marks_reached,
@@ -30,6 +30,7 @@ from kpilab.model.pay_files import read_pay
 from kpilab.model.pay_plan import PayPlan
 from kpilab.model.periods import Span, period_text, year_to_date
 from kpilab.problems import did_you_mean, one_problem
+from kpilab.scorecard.kpi_quality import TestedLink
 from kpilab.scorecard.rollup import last_complete_period, roll_up, scorecard_span
 from kpilab.show import Result, count_of
 
@@ -232,7 +233,7 @@ class PayResults(Result):
         """Return this plan, with today's people, on past years: one row per year.
 
         Columns ``period, n_measures, threshold, target, maximum`` (share of the money at target whose measure
-        reached the mark), ``payout`` (as a share of target pay, gates and modifiers as they are now),
+        reached the mark), ``payout`` (as a share of target pay, before gates, modifiers and caps),
         ``n_current_targets`` (measures held against today's target, since none was in force then).
         """
         spans = past_spans(self.history, self.span, self.years)

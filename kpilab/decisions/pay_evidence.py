@@ -7,12 +7,13 @@ which no arrow leads to an outcome is *untested*: nobody has even claimed why it
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import networkx as nx
 
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.formula import formula_names
+from kpilab.scorecard.kpi_quality import TestedLink
 
 Footing = Literal["arithmetic", "supported", "inconclusive", "untested", "contradicted"]
 FOOTINGS: tuple[Footing, ...] = get_args(Footing)
@@ -22,17 +23,6 @@ _OF_VERDICT: dict[str, Footing] = {
     "contradicted": "contradicted",
     "untestable": "untested",
 }
-
-
-class TestedLink(Protocol):
-    """What is read of a tested link."""
-
-    @property
-    def cause(self) -> str: ...  # noqa: D102
-    @property
-    def effect(self) -> str: ...  # noqa: D102
-    @property
-    def verdict(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def read_pay(cascade: Cascade, path: str | Path | None = None) -> PayPlan:
         sound = {key: value for key, value in values.items() if key not in wrong}
         plan = PayPlan.model_validate({**sound, **{k: v for k, v in _STAND_INS.items() if k not in sound}})
     plan._file, plan._lines = file, reader.lines
-    stop_on([*reader.problems, *_faults(cascade, plan, reader.unread)])
+    stop_on(dict.fromkeys([*reader.problems, *_faults(cascade, plan, reader.unread)]))
     return plan
 
 

@@ -47,7 +47,7 @@ def write_cascade(cascade: Cascade, folder: str | os.PathLike[str] | None = None
     _merge_document(document, cascade)
     stream = io.StringIO()
     yaml_format().dump(document, stream)
-    return [*written, *_replace_file(target / CASCADE_FILE, stream.getvalue())]
+    return [*written, *replace_file(target / CASCADE_FILE, stream.getvalue())]
 
 
 def _dumped(entry: Noun) -> dict[str, Any]:
@@ -182,16 +182,29 @@ def _write_table(entries: tuple, noun: str, path: Path, original: Path) -> list[
     writer = csv.DictWriter(stream, list(dict.fromkeys(columns)), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return _replace_file(path, stream.getvalue())
+    return replace_file(path, stream.getvalue())
 
 
 def _cell(value: Any) -> str:
     return "" if value is None else f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
-def _replace_file(path: Path, text: str) -> list[Path]:
-    """Write in one step: the old file or the new one, never half of it."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+def replace_file(path: Path, text: str, *, mode: int | None = None) -> list[Path]:
+    """Write in one step: the old file or the new one, never half of it.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+    mode : int, optional
+        Who may read it, as 0o600 for the owner only. Default: as before, or everybody.
+
+    Returns
+    -------
+    list of Path
+        The file, or nothing when it would not change.
+    """
+    if path.exists() and mode is None and path.read_text(encoding="utf-8") == text:
         return []
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -199,9 +212,6 @@ def _replace_file(path: Path, text: str) -> list[Path]:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
-    if path.exists():
-        os.chmod(temporary, path.stat().st_mode)
-    else:
-        os.chmod(temporary, 0o644)
+    os.chmod(temporary, mode or (path.stat().st_mode if path.exists() else 0o644))
     os.replace(temporary, path)
     return [path]

@@ -35,11 +35,22 @@ def findings(cascade: Cascade, table: pd.DataFrame) -> list[Finding]:
     """
     steps = (_reports, _noise, _breaks, _gaming, _process, _leading)
     rows = [row for row in table.to_dict("records") if row["n_units"] > 0]
-    levels = {
-        name: GAMING_LEVEL / max(int(table[name].notna().sum()), 1) for name in ("bunching_p", "year_end_p")
-    }
+    levels = _gaming_levels(table)
     found = [finding for row in rows for step in steps for finding in step(cascade, row, levels)]
     return [*found, *_duplicates(cascade, rows)]
+
+
+def gaming_signs(cascade: Cascade, table: pd.DataFrame) -> dict[str, str]:
+    """Return the KPIs with a sign of gaming, and which."""
+    levels = _gaming_levels(table)
+    rows = [row for row in table.to_dict("records") if row["n_units"] > 0]
+    return {row["kpi"]: finding.rule for row in rows for finding in _gaming(cascade, row, levels)}
+
+
+def _gaming_levels(table: pd.DataFrame) -> dict[str, float]:
+    return {
+        name: GAMING_LEVEL / max(int(table[name].notna().sum()), 1) for name in ("bunching_p", "year_end_p")
+    }
 
 
 def summary(table: pd.DataFrame) -> str:

@@ -1,0 +1,121 @@
+"""Pay as people read it: a statement that can be followed by hand, and what the money rests on.
+
+Pages with names or amounts are marked confidential and written for their owner's eyes only (mode 0600).
+"""
+
+import html
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+
+from kpilab.decisions.pay import PayResults
+from kpilab.decisions.statements import PayLine, PayStatement
+from kpilab.delivery.pages import Page
+from kpilab.model.saving import replace_file
+from kpilab.show import heading_html, paragraphs_html, quantity, table_html
+
+ONLY_OWNER = 0o600
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:900px;margin:1.5em auto;padding:0 1em;color:#222}"
+    ".mark{background:#b2182b;color:#fff;padding:.2em .8em;font-weight:600;letter-spacing:.08em}"
+    "@page{size:A4;margin:15mm}"
+)
+
+
+def statement_page(results: PayResults, statement: PayStatement) -> Page:
+    """Return one person's statement: every measure from attainment to money, and the sum."""
+    person = results.cascade.named("owners", statement.participant.person)
+    name = person.name if person is not None else statement.participant.person
+    currency = results.pay.currency
+    rows = [_line_row(results, statement, line) for line in statement.lines]
+    columns = [
+        "measure",
+        "unit",
+        "actual",
+        "target",
+        "performance",
+        "pays",
+        "weight",
+        "how the amount follows",
+    ]
+    said = [*_marks(results), f"Pay period {results.span}, plan {statement.participant.plan}."]
+    if statement.proration != 1:
+        said.append(f"Time taken part, times part of full time: {statement.proration:.4f} of the period.")
+    said += [f"Then: {text}, × {factor:.4f}." for text, factor in statement.factors]
+    total = (
+        f"To be paid: {statement.amount:,f} {currency}, rounded once to {results.pay.round_to:f} {currency}."
+    )
+    return Page(
+        f"<span class='mark'>CONFIDENTIAL</span>{heading_html(f'{name}: statement')}"
+        + paragraphs_html("\n".join(said))
+        + table_html(pd.DataFrame(rows, columns=columns))
+        + f"<p><strong>{html.escape(total)}</strong></p>"
+    )
+
+
+def rests_page(results: PayResults) -> Page:
+    """Return what the money rests on, in shares: nobody's name, no amount."""
+    rests = results.rests_on().assign(
+        share_of_target_pay=lambda t: t["share_of_target_pay"].map("{:.0%}".format),
+        share_of_payout=lambda t: t["share_of_payout"].map("{:.0%}".format),
+    )
+    replay = results.replay_summary()
+    return Page(
+        heading_html(results.title)
+        + paragraphs_html(results.text)
+        + table_html(rests)
+        + table_html(results.anonymous())
+        + (table_html(replay) if len(replay) else "")
+    )
+
+
+def write_statements(results: PayResults, folder: Path, *, named: bool) -> list[Path]:
+    """Write the anonymous page, and with `named` a page per statement that only its writer can read.
+
+    Returns
+    -------
+    list of Path
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {"rests_on.html": rests_page(results)} if not named else dict(_named_pages(results))
+    paths = []
+    for name, page in pages.items():
+        body = f"<!doctype html><meta charset='utf-8'><title>Pay</title><style>{_STYLE}</style>{page.body}"
+        paths += replace_file(folder / name, body, mode=ONLY_OWNER)
+    return paths
+
+
+def _named_pages(results: PayResults) -> Iterator[tuple[str, Page]]:
+    for number, statement in enumerate(results.statements_, 1):
+        person = "".join(c if c.isalnum() or c in "-_" else "_" for c in statement.participant.person)
+        yield f"confidential_{number:04d}_{person}.html", statement_page(results, statement)
+
+
+def _marks(results: PayResults) -> list[str]:
+    illustrative = results.pay.status == "illustrative"
+    return ["ILLUSTRATIVE: no such plan exists, and nobody is paid by it."] if illustrative else []
+
+
+def _line_row(results: PayResults, statement: PayStatement, line: PayLine) -> list[str]:
+    cascade = results.cascade
+    kpi, unit = cascade.kpi(line.place.kpi), cascade.unit(line.place.unit)
+    performance = "beyond any ratio" if line.performance is None else f"{_plain(line.performance)}"
+    how = (
+        f"{_plain(statement.target_pay)} × {_plain(line.weight)} × {_plain(line.payout)}"
+        + (f" × {statement.factor:.4f}" if statement.factors else "")
+        + f" = {line.amount:,.2f} {results.pay.currency}"
+    )
+    target = (
+        quantity(line.target, kpi.unit_of_measure) if line.target == line.target else "the curve's own marks"
+    )
+    return [
+        kpi.name, unit.name, quantity(line.actual, kpi.unit_of_measure), target,
+        f"{line.place.curve.base} {performance}", f"{_plain(line.payout)} of target pay", _plain(line.weight), how,
+    ]  # fmt: skip
+
+
+def _plain(value: Decimal) -> str:
+    """Write a decimal without trailing zeros and without an exponent, to six places at the most."""
+    return f"{round(value, 6).normalize():f}"
