@@ -46,6 +46,39 @@ def test_autocorrelated_irregular_agrees_on_the_seat_belt_law(belts):
     assert 0 < fit.ar < 0.5
 
 
+@pytest.mark.parametrize("irregular", ["ar1", "white"])
+def test_variances_are_those_of_statsmodels_own_maximum(belts, irregular):
+    """The restricted likelihood by regression against the filter's, maximised by statsmodels."""
+    from statsmodels.tsa.statespace.structural import UnobservedComponents
+
+    y, law, regressors = belts
+    fit = intervention(y, law, regressors, irregular=irregular)
+    noise = {"irregular": True} if irregular == "white" else {"autoregressive": 1}
+    model = UnobservedComponents(
+        y / y.std(), level=True, stochastic_level=True, **noise, exog=np.column_stack([regressors, law]),
+        mle_regression=False, use_exact_diffuse=True,
+    )  # fmt: skip
+    theirs = model.fit(fit.parameters * [1.5, 0.7, 1.2][: len(fit.parameters)], disp=False, maxiter=500)
+    assert model.loglike(fit.parameters) >= theirs.llf - 1e-6
+    assert fit.parameters == pytest.approx(theirs.params, rel=2e-2, abs=1e-5)
+
+
+def test_placebos_are_what_the_filter_gives(belts):
+    """One placebo: the smoothed coefficient of the step over its error, with the variances of the series alone."""
+    from statsmodels.tsa.statespace.structural import UnobservedComponents
+
+    y, _, regressors = belts
+    before, columns = y[:169] / y[:169].std(), regressors[:169]
+    found = placebo_steps(y[:169], [100], 24, columns)[0]
+    options = {"level": True, "stochastic_level": True, "autoregressive": 1, "mle_regression": False}
+    base = UnobservedComponents(before, **options, exog=columns, use_exact_diffuse=True)
+    parameters = base.fit([1e-4, 1e-2, 0.3], disp=False, maxiter=500).params
+    exog = np.column_stack([columns[:124], step(124, 100)])
+    seen = UnobservedComponents(before[:124], **options, exog=exog, use_exact_diffuse=True).smooth(parameters)
+    t = seen.smoothed_state[-1, -1] / np.sqrt(seen.smoothed_state_cov[-1, -1, -1])
+    assert found == pytest.approx(t, rel=0.02)
+
+
 def test_placebo_laws_before_the_law_are_small(belts):
     y, law, regressors = belts
     real = intervention(y, law, regressors).statistic

@@ -20,7 +20,6 @@ from kpilab.evidence.fitting import seasonal_columns
 from kpilab.evidence.regress.did import Aggregate, Control, att_gt
 from kpilab.evidence.regress.linear import Floats, NotEstimable
 from kpilab.evidence.regress.structural import (
-    Intervention,
     intervention,
     placebo_steps,
     predicted,
@@ -39,7 +38,6 @@ STRICT = 0.01
 LEAD = "lead placebo"
 IN_TIME = "placebo in time"
 LONGEST_GAP = 2
-FEWEST_BEFORE_PLACEBO = 8
 PLACEBO_STARTS = 12
 FEWEST_PLACEBOS = 4
 MOST_BEYOND = 0.1
@@ -248,24 +246,29 @@ def _structural(trial: Trial) -> Effect:
     sizes = (int(trial.treated.sum()), int((~trial.treated).sum()))
     return _effect(
         "structural", fit.estimate, fit.std_error, fit.df, fit.p_value, sizes, (fit.n_before, fit.n_after),
-        curve, (_placebo_in_time(series, regressors, first, fit),),
+        curve, (_placebo_in_time(trial, series, regressors, fit.statistic, fit.p_value),),
     )  # fmt: skip
 
 
-def _placebo_in_time(series: Floats, regressors: Floats, first: int, fit: Intervention) -> Challenge:
+def _placebo_in_time(
+    trial: Trial, series: Floats, regressors: Floats, statistic: float, p_value: float
+) -> Challenge:
     """Put steps at other dates before the start, which must hardly ever be as large."""
-    length = len(series) - first
-    starts = np.unique(np.linspace(FEWEST_BEFORE_PLACEBO, first - min(length, 6), PLACEBO_STARTS).astype(int))
-    starts = starts[(starts >= FEWEST_BEFORE_PLACEBO) & (starts < first)]
-    if len(starts) < FEWEST_PLACEBOS:
-        return Challenge(IN_TIME, False, "left out: too few periods before the start")
+    first, spans = trial.first, trial.spans
+    latest = first - min(len(series) - first, spans.apart)
+    starts = np.unique(
+        np.linspace(spans.fewest_before, max(latest, spans.fewest_before), PLACEBO_STARTS).astype(int)
+    )
     try:
-        found = placebo_steps(series[:first], starts, length, regressors[:first])
+        found = placebo_steps(series[:first], starts[starts < first], len(series) - first, regressors[:first])
     except NotEstimable as error:
         return Challenge(IN_TIME, False, f"left out: {error}")
-    beyond = int((np.abs(found) >= abs(fit.statistic)).sum())
+    found = found[np.isfinite(found)]
+    if len(found) < FEWEST_PLACEBOS:
+        return Challenge(IN_TIME, False, "left out: too few periods before the start")
+    beyond = int((np.abs(found) >= abs(statistic)).sum())
     said = f"{beyond} of {len(found)} steps at other dates before it are as large"
-    failed = fit.p_value < LEVEL and beyond > MOST_BEYOND * len(found)
+    failed = p_value < LEVEL and beyond > MOST_BEYOND * len(found)
     return Challenge(IN_TIME, failed, said, (1 + beyond) / (1 + len(found)))
 
 

@@ -8,14 +8,12 @@ the model, and the interval of the size widens with it.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
+from scipy import linalg, optimize, special
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 
 from kpilab.evidence.regress.linear import Floats, NotEstimable
@@ -41,7 +39,6 @@ class Intervention:
     parameters : (m,) array
         The maximum-likelihood parameters, for `placebo_steps`.
     n_obs, n_before, n_after : int
-    converged : bool
     """
 
     estimate: float
@@ -61,7 +58,6 @@ class Intervention:
     n_obs: int
     n_before: int
     n_after: int
-    converged: bool
 
 
 def intervention(
@@ -96,7 +92,8 @@ def intervention(
 
     Notes
     -----
-    Level and coefficients start exactly diffuse; the variances maximise the diffuse likelihood.
+    Level and coefficients start exactly diffuse; the variances maximise the diffuse likelihood, which is found
+    by regression instead of the filter (twenty times as fast; a test compares it with statsmodels' own maximum).
 
     References
     ----------
@@ -107,14 +104,15 @@ def intervention(
     series, columns = _checked(y, shape, regressors)
     scale = float(np.nanstd(series))
     model = _model(series / scale, columns, irregular)
-    fitted = _fitted(model, irregular)
+    parameters = _parameters(series / scale, columns, irregular)
+    fitted = model.smooth(parameters)
     n_states = 1 + columns.shape[1]
-    df = float(np.isfinite(series).sum() - n_states - len(fitted.params))
+    df = float(np.isfinite(series).sum() - n_states - len(parameters))
     size, error = _last_coefficient(fitted, columns.shape[1])
     coefficients, errors = _coefficients(fitted, columns.shape[1])
     critical = float(special.stdtrit(df, 0.5 + confidence / 2))
     statistic = size / error
-    named = dict(zip(model.param_names, fitted.params, strict=True))
+    named = dict(zip(model.param_names, parameters, strict=True))
     smoothed = series - scale * size * columns[:, -1]
     after = columns[:, -1] != 0
     known = np.isfinite(series)
@@ -133,11 +131,10 @@ def intervention(
         irregular_sd=scale
         * float(np.sqrt(named["sigma2.irregular" if irregular == "white" else "sigma2.ar"])),
         ar=float(named.get("ar.L1", 0.0)),
-        parameters=np.asarray(fitted.params, dtype=float),
+        parameters=parameters,
         n_obs=int(known.sum()),
         n_before=int((known & ~after).sum()),
         n_after=int((known & after).sum()),
-        converged=bool(fitted.mle_retvals.get("converged", False)),
     )
 
 
@@ -149,9 +146,9 @@ def placebo_steps(
     *,
     irregular: Irregular = "ar1",
 ) -> Floats:
-    """Return the t statistics of steps where nothing happened.
+    """Return the t statistics of steps where nothing happened; NaN where one cannot be told from the regressors.
 
-    The variances are estimated once, without any step; each placebo then takes one pass of the filter.
+    The variances are estimated once, without any step.
 
     Parameters
     ----------
@@ -169,16 +166,32 @@ def placebo_steps(
     scale = float(np.nanstd(series))
     if not scale > 0:
         raise NotEstimable("the series does not vary before the start", reason="no variation")
-    base = _fitted(_model(series / scale, extra, irregular), irregular)
+    base = _parameters(series / scale, extra, irregular)
     found = []
     for start in np.asarray(starts, dtype=int):
         stop = min(start + length, len(series))
         columns = np.column_stack([extra[:stop], step(stop, start)])
-        kept = _varying(columns, np.isfinite(series[:stop]))
-        model = _model(series[:stop] / scale, columns[:, kept], irregular)
-        size, error = _last_coefficient(model.smooth(base.params), int(kept.sum()))
-        found.append(size / error)
+        columns = columns[:, _varying(columns, np.isfinite(series[:stop]))]
+        found.append(_last_statistic(series[:stop] / scale, columns, base, irregular))
     return np.array(found)
+
+
+def _last_statistic(series: Floats, columns: Floats, parameters: Floats, irregular: Irregular) -> float:
+    """Return the t statistic of the last column with the variances given: what one pass of the filter gives."""
+    rows = np.flatnonzero(np.isfinite(series))
+    if irregular == "white":
+        noise, level, rho = parameters[0], parameters[1], 0.0
+    else:
+        noise, level, rho = parameters[1] / (1 - parameters[2] ** 2), parameters[0], parameters[2]
+    walk, apart = _walk(rows), _apart(rows)
+    factor = np.linalg.cholesky(noise * _autocorrelation(apart, rho) + level * walk)
+    design = np.column_stack([np.ones(len(rows)), columns[rows]])
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        return float("nan")
+    whitened = linalg.solve_triangular(factor, np.column_stack([series[rows], design]), lower=True)
+    covariance = np.linalg.inv(whitened[:, 1:].T @ whitened[:, 1:])
+    size = covariance[-1] @ (whitened[:, 1:].T @ whitened[:, 0])
+    return float(size / np.sqrt(covariance[-1, -1]))
 
 
 def predicted(
@@ -201,13 +214,13 @@ def predicted(
     scale = float(np.nanstd(series))
     if not scale > 0:
         raise NotEstimable("the series does not vary before the start", reason="no variation")
-    base = _fitted(_model(series[:n_before] / scale, extra[:n_before], irregular), irregular)
-    smoothed = _model(series / scale, extra, irregular).smooth(base.params)
+    base = _parameters(series[:n_before] / scale, extra[:n_before], irregular)
+    smoothed = _model(series / scale, extra, irregular).smooth(base)
     n_inner = smoothed.smoothed_state.shape[0] - extra.shape[1]
     loads = np.zeros((smoothed.smoothed_state.shape[0], len(series)))
     loads[0], loads[n_inner:] = 1.0, extra.T
     variance = np.einsum("it,ijt,jt->t", loads, smoothed.smoothed_state_cov, loads)
-    named = dict(zip(smoothed.model.param_names, base.params, strict=True))
+    named = dict(zip(smoothed.model.param_names, base, strict=True))
     noise = named.get("sigma2.irregular", named.get("sigma2.ar", 0.0)) / (1 - named.get("ar.L1", 0.0) ** 2)
     return scale * (loads * smoothed.smoothed_state).sum(axis=0), scale * np.sqrt(variance + noise)
 
@@ -282,21 +295,57 @@ def _model(series: Floats, columns: Floats, irregular: Irregular) -> UnobservedC
     )
 
 
-def _fitted(model: UnobservedComponents, irregular: Irregular) -> Any:
-    """Maximise the likelihood from two starting points, a calm level and a restless one."""
-    starts = [(0.5, 0.05), (0.1, 0.5)] if irregular == "white" else [(0.02, 0.5, 0.3), (0.5, 0.1, 0.0)]
-    order = {"sigma2.irregular": 0, "sigma2.level": 1} if irregular == "white" else {
-        "sigma2.level": 0, "sigma2.ar": 1, "ar.L1": 2,
-    }  # fmt: skip
-    best = None
-    for start in starts:
-        values = np.array([start[order[name]] for name in model.param_names])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            tried = model.fit(values, disp=False, maxiter=200, cov_type="none")
-        if best is None or tried.llf > best.llf:
-            best = tried
-    return best
+def _parameters(series: Floats, columns: Floats, irregular: Irregular) -> Floats:
+    """Maximise the diffuse likelihood; return the variances in the order of the model's parameters.
+
+    With level and coefficients diffuse it is the restricted likelihood of a regression whose errors are a random
+    walk plus the irregular, which needs one Cholesky factor per try and no filter.
+    """
+    rows = np.flatnonzero(np.isfinite(series))
+    design = np.column_stack([np.ones(len(rows)), columns[rows]])
+    walk, apart = _walk(rows), _apart(rows)
+    ratios, rhos = (-12.0, -6.0, -3.0, 0.0, 3.0), (0.0, 0.4, 0.8) if irregular == "ar1" else (0.0,)
+    bounds = [(-16.0, 8.0), (-0.9, 0.97)] if irregular == "ar1" else [(-16.0, 8.0), (0.0, 0.0)]
+
+    def deviance(parameters: Floats) -> float:
+        return _restricted(series[rows], design, walk, apart, parameters)[0]
+
+    first = min(((ratio, rho) for ratio in ratios for rho in rhos), key=lambda pair: deviance(np.array(pair)))
+    best = optimize.minimize(deviance, np.array(first), method="L-BFGS-B", bounds=bounds, tol=1e-10).x
+    scale = _restricted(series[rows], design, walk, apart, best)[1]
+    level, rho = scale * float(np.exp(best[0])), float(best[1])
+    if irregular == "white":
+        return np.array([scale, level])
+    return np.array([level, scale * (1 - rho**2), rho])
+
+
+def _walk(rows: np.ndarray) -> Floats:
+    """Return the covariance of a random walk observed in some periods, shocks of variance one."""
+    return np.minimum.outer(rows, rows) + 1.0
+
+
+def _apart(rows: np.ndarray) -> np.ndarray:
+    return np.abs(np.subtract.outer(rows, rows))
+
+
+def _autocorrelation(apart: np.ndarray, rho: float) -> Floats:
+    correlation: Floats = np.where(apart == 0, 1.0, np.sign(rho) ** apart * np.abs(rho) ** apart)
+    return correlation
+
+
+def _restricted(
+    y: Floats, design: Floats, walk: Floats, apart: np.ndarray, parameters: Floats
+) -> tuple[float, float]:
+    """Return minus twice the restricted log-likelihood but for a constant, and the irregular's variance."""
+    ratio, rho = float(np.exp(parameters[0])), float(parameters[1])
+    factor = np.linalg.cholesky(_autocorrelation(apart, rho) + ratio * walk)
+    whitened = linalg.solve_triangular(factor, np.column_stack([y, design]), lower=True)
+    basis, triangle = np.linalg.qr(whitened[:, 1:])
+    left = whitened[:, 0] - basis @ (basis.T @ whitened[:, 0])
+    df = len(y) - design.shape[1]
+    scale = float(left @ left) / df
+    log_size = 2 * (np.log(np.diag(factor)).sum() + np.log(np.abs(np.diag(triangle))).sum())
+    return float(log_size + df * np.log(scale)), scale
 
 
 def _coefficients(fitted: Any, n_columns: int) -> tuple[Floats, Floats]:

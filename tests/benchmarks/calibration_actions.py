@@ -1,0 +1,158 @@
+"""How often verdicts on actions err, on histories with a known truth: `make calibrate-actions`.
+
+Each cell is a number of treated units and controls, a persistence and a length. Each draw makes one history of
+which nothing happened to one KPI, and to another exactly what was promised; both are read as an analyst's file
+would be read and judged by `kl.evaluate_actions`. The results go to `docs/calibration_actions.csv` and `.md`.
+"""
+
+import argparse
+import tempfile
+import warnings
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import kpilab as kl
+from tests.simulated import simulated
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+LIMIT = 0.06
+BURN_IN = 60
+SIZE = 3.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One situation: how many units are treated and not, persistence, length, start, what makes it hard."""
+
+    treated: int
+    controls: int
+    rho: float
+    periods: int
+    start: int
+    twist: str = ""
+
+
+CELLS = (
+    *(Cell(1, 0, rho, 120, 90) for rho in (0.0, 0.5, 0.9, 1.0)),
+    *(Cell(1, 0, rho, 60, 40) for rho in (0.0, 0.5, 0.9)),
+    Cell(1, 0, 0.5, 120, 90, "seasonal"),
+    *(Cell(1, 29, rho, 84, 60) for rho in (0.0, 0.5, 0.9, 1.0)),
+    Cell(1, 29, 0.5, 84, 60, "unequal noise"),
+    Cell(1, 29, 0.5, 84, 60, "seasonal"),
+    Cell(3, 27, 0.5, 84, 60),
+    Cell(3, 27, 0.5, 84, 60, "staggered"),
+    *(Cell(12, 18, rho, 84, 60) for rho in (0.0, 0.5, 0.9, 1.0)),
+    Cell(12, 18, 0.5, 84, 60, "unequal noise"),
+    Cell(12, 18, 0.5, 84, 60, "seasonal"),
+    Cell(12, 18, 0.5, 84, 60, "staggered"),
+    Cell(20, 40, 0.5, 130, 100),
+    Cell(5, 5, 0.5, 60, 40),
+)
+
+
+def history_of(cell: Cell, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Make a history in which nothing happened, one with the promised effect, and the start of each unit."""
+    total, n_units = cell.periods + BURN_IN, cell.treated + cell.controls
+    noise = rng.normal(size=(total, n_units))
+    if cell.twist == "unequal noise":
+        noise *= rng.uniform(0.3, 3.0, size=n_units)
+    for t in range(1, total):
+        noise[t] += cell.rho * noise[t - 1]
+    if n_units > 1:
+        noise += rng.normal(size=(total, 1))
+    if cell.twist == "seasonal":
+        phase = rng.uniform(0, 1.5, size=n_units)
+        noise += 2 * np.sin(2 * np.pi * (np.arange(total)[:, None] / 12 + phase))
+    nothing = 100 + 5 * rng.normal(size=n_units) + noise[BURN_IN:] - noise[BURN_IN]
+    start = np.where(np.arange(n_units) < cell.treated, cell.start, np.inf)
+    if cell.twist == "staggered":
+        start[: cell.treated // 2] -= 8
+    after = np.arange(cell.periods)[:, None] >= start
+    return nothing, nothing + SIZE * after, start
+
+
+def action_of(cell: Cell, start: np.ndarray) -> str:
+    """Write the action."""
+    months = pd.period_range("2012-01", periods=cell.periods, freq="M").astype(str)
+    treated = np.flatnonzero(np.isfinite(start))
+    starts = ", ".join(f"u{unit}: {months[int(start[unit])]}" for unit in treated)
+    units = ", ".join(f"u{unit}" for unit in treated)
+    return (
+        f"actions:\n  - {{id: push, name: Push, units: [{units}], start: {months[int(start.min())]}, "
+        f"starts: {{{starts}}}, expects: {{none: {SIZE}, some: {SIZE}}}}}"
+    )
+
+
+def run_cell(task: tuple[Cell, int, int]) -> dict[str, object]:
+    """Draw many histories of one cell and count."""
+    cell, draws, seed = task
+    warnings.simplefilter("ignore")
+    rng = np.random.default_rng([seed, CELLS.index(cell) if cell in CELLS else 0])
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(draws):
+            nothing, something, start = history_of(cell, rng)
+            series = {"none": nothing, "some": something}
+            cascade, history = simulated(Path(folder), series, [], more=action_of(cell, start))
+            rows += [judged(result) for result in kl.evaluate_actions(cascade, history)]
+    return {**asdict(cell), "draws": draws, **counted(pd.DataFrame(rows))}
+
+
+def judged(result: object) -> dict[str, object]:
+    """Return what one result says."""
+    size, fit = result.size, result.estimated
+    truth = SIZE if result.kpi == "some" else 0.0
+    covered = size is not None and size.conf_low <= truth <= size.conf_high
+    return {
+        "kpi": result.kpi,
+        "method": fit.method if fit else "",
+        "verdict": result.verdict,
+        "p": fit.p_value if fit else np.nan,
+        "covered": covered,
+        "error": size.effect - truth if size else np.nan,
+        "std_error": size.std_error if size else np.nan,
+    }
+
+
+def counted(rows: pd.DataFrame) -> dict[str, object]:
+    """Count: how often nothing *worked* and p < .05, how often the promised effect did not work, was covered."""
+    none, some = rows[rows["kpi"] == "none"], rows[rows["kpi"] == "some"]
+    return {
+        "method": rows["method"].mode().iloc[0],
+        "null_below_05": float((none["p"] < 0.05).mean()),
+        "null_worked": float((none["verdict"] == "worked").mean()),
+        "null_did_not_work": float((none["verdict"] == "did not work").mean()),
+        "promised_worked": float((some["verdict"] == "worked").mean()),
+        "promised_did_not_work": float((some["verdict"] == "did not work").mean()),
+        "coverage": float(rows["covered"].mean()),
+        "bias": float(rows["error"].mean()),
+        "sd_over_se": float(none["error"].std() / none["std_error"].mean()),
+    }
+
+
+def main() -> None:
+    """Run every cell and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=300, help="histories per cell")
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    tasks = [(cell, given.draws, 0) for cell in CELLS]
+    with get_context("spawn").Pool(given.processes) as pool:
+        rows = []
+        for row in pool.imap(run_cell, tasks, chunksize=1):
+            rows.append(row)
+            print(len(rows), "of", len(tasks), row, flush=True)
+    write(pd.DataFrame(rows))
+
+
+def write(table: pd.DataFrame) -> None:
+    """Write the table, and its page."""
+    table.round(4).to_csv(DOCS / "calibration_actions.csv", index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    main()
