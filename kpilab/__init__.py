@@ -37,6 +37,8 @@ _HOME = {
     "waterfall": "kpilab.delivery.why",
     "link_page": "kpilab.delivery.pages",
     "choose_scorecard": "kpilab.delivery.widgets.choose",
+    "action_page": "kpilab.delivery.action_pages",
+    "choose_action": "kpilab.delivery.widgets.choose",
     "choose_link": "kpilab.delivery.widgets.choose",
     "Panel": "kpilab.delivery.widgets.panel",
     "run_reports": "kpilab.delivery.report",

@@ -9,7 +9,7 @@ import sys
 import nbformat
 import pytest
 
-NAMES = ("01_build", "02_check_and_score", "03_links_and_map")
+NAMES = ("01_build", "02_check_and_score", "03_links_and_map", "06_actions")
 
 
 def read(project_root, name):

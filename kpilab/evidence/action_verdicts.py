@@ -106,7 +106,7 @@ def reason(
     """Say in one sentence why, with the number that decided."""
     moved = f"'{kpi.name}' moved by {amount(kpi, size.effect, size.relative)}"
     span = (
-        f"95 % interval {amount(kpi, size.conf_low, size.relative)} to "
+        f"95 % interval {amount(kpi, size.conf_low, size.relative).split(' ')[0]} to "
         f"{amount(kpi, size.conf_high, size.relative)}; p = {number(effect.p_value)}{_ranked(effect)}"
     )
     promise = f"promised {amount(kpi, size.expected, size.relative)}" if not np.isnan(size.expected) else ""

@@ -88,13 +88,14 @@ class ActionResult:
     def event_study(self) -> pd.DataFrame:
         """Return the effect by periods since the start, those before it included, with a 95 % band.
 
-        On the scale of the estimate: logarithms or shares of the level before for counts, else units of the KPI.
+        Of counts as shares of what would have been without the action, else in units of the KPI.
         """
-        if self.estimated is None:
+        if self.estimated is None or self.trial is None:
             return pd.DataFrame(columns=["since_start", "effect", "conf_low", "conf_high"])
-        fit = self.estimated
+        fit, told = self.estimated, np.expm1 if self.trial.scale == "log" else np.array
+        columns = {"effect": fit.gap, "conf_low": fit.gap_low, "conf_high": fit.gap_high}
         return pd.DataFrame(
-            {"since_start": fit.since, "effect": fit.gap, "conf_low": fit.gap_low, "conf_high": fit.gap_high}
+            {"since_start": fit.since, **{name: told(values) for name, values in columns.items()}}
         )
 
     def counterfactual(self) -> pd.DataFrame:

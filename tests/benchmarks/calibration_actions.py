@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 import kpilab as kl
+from tests.benchmarks.calibration import with_values
 from tests.simulated import simulated
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -94,10 +95,12 @@ def run_cell(task: tuple[Cell, int, int]) -> dict[str, object]:
     rng = np.random.default_rng([seed, CELLS.index(cell) if cell in CELLS else 0])
     rows = []
     with tempfile.TemporaryDirectory() as folder:
+        nothing, something, start = history_of(cell, rng)
+        series = {"none": nothing, "some": something}
+        cascade, first = simulated(Path(folder), series, [], more=action_of(cell, start))
         for _ in range(draws):
-            nothing, something, start = history_of(cell, rng)
-            series = {"none": nothing, "some": something}
-            cascade, history = simulated(Path(folder), series, [], more=action_of(cell, start))
+            nothing, something, _ = history_of(cell, rng)
+            history = with_values(first, {"none": nothing, "some": something})
             rows += [judged(result) for result in kl.evaluate_actions(cascade, history)]
     return {**asdict(cell), "draws": draws, **counted(pd.DataFrame(rows))}
 

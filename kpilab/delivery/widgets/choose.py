@@ -5,7 +5,9 @@ Everything a widget does, a cell can do: each calls a public verb and shows its 
 
 import ipywidgets
 
+from kpilab.delivery.action_pages import action_page
 from kpilab.delivery.pages import link_page, named_scores, value_grid
+from kpilab.evidence.actions import ActionResults
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
@@ -62,6 +64,25 @@ class LinkChooser(ipywidgets.VBox):
             self.output.value = link_page(self._links, self._links[self.link.value]).body
 
 
+class ActionChooser(ipywidgets.VBox):
+    """Choose an action and a KPI, see its page; `action` and `output` are its parts."""
+
+    def __init__(self, actions: ActionResults):
+        self._actions = actions
+        options = [(f"{r.action.id} → {r.kpi} ({r.verdict})", position) for position, r in enumerate(actions)]
+        self.action = ipywidgets.Dropdown(
+            options=options, description="Action", style=_WIDE, layout={"width": "520px"}
+        )
+        self.output = ipywidgets.HTML()
+        super().__init__([self.action, self.output])
+        self.action.observe(self._draw, "value")
+        self._draw()
+
+    def _draw(self, change: object = None) -> None:
+        if self.action.value is not None:
+            self.output.value = action_page(self._actions, self._actions[self.action.value]).body
+
+
 def choose_scorecard(cascade: Cascade, history: History) -> ScorecardChooser:
     """Choose level and period and see the scorecard: ``kl.roll_up(…, period=…).at(level)``."""
     return ScorecardChooser(cascade, history)
@@ -70,3 +91,8 @@ def choose_scorecard(cascade: Cascade, history: History) -> ScorecardChooser:
 def choose_link(links: LinkResults) -> LinkChooser:
     """Choose a link and see its page: ``kl.link_page(links, links[(cause, effect)])``."""
     return LinkChooser(links)
+
+
+def choose_action(actions: ActionResults) -> ActionChooser:
+    """Choose an action and see its page: ``kl.action_page(actions, actions[(action, kpi)])``."""
+    return ActionChooser(actions)

@@ -311,7 +311,7 @@ def _parameters(series: Floats, columns: Floats, irregular: Irregular) -> Floats
         return _restricted(series[rows], design, walk, apart, parameters)[0]
 
     first = min(((ratio, rho) for ratio in ratios for rho in rhos), key=lambda pair: deviance(np.array(pair)))
-    best = optimize.minimize(deviance, np.array(first), method="L-BFGS-B", bounds=bounds, tol=1e-10).x
+    best = optimize.minimize(deviance, np.array(first), method="L-BFGS-B", bounds=bounds, tol=1e-9).x
     scale = _restricted(series[rows], design, walk, apart, best)[1]
     level, rho = scale * float(np.exp(best[0])), float(best[1])
     if irregular == "white":
@@ -329,7 +329,7 @@ def _apart(rows: np.ndarray) -> np.ndarray:
 
 
 def _autocorrelation(apart: np.ndarray, rho: float) -> Floats:
-    correlation: Floats = np.where(apart == 0, 1.0, np.sign(rho) ** apart * np.abs(rho) ** apart)
+    correlation: Floats = np.power(rho, np.arange(int(apart.max()) + 1))[apart]
     return correlation
 
 
