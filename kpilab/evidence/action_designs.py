@@ -233,27 +233,32 @@ def _lead_of_synthetic(y: Floats, start: Floats, trial: Trial) -> Challenge:
 
 
 def _structural(trial: Trial) -> Effect:
-    """Look for a step or ramp in the treated units' mean, by a model whose level wanders."""
+    """Look for a step or ramp in the treated units' mean, by a model whose level wanders.
+
+    Its variances are estimated and then taken as known, which makes errors too small in short series: they are
+    widened by how much steps at other dates before the start vary, where these vary by more than they should.
+    """
     series, regressors = _single_series(trial)
     rows, first = len(series), trial.first
     length = trial.action.ramp
     shape = ramp(rows, first, length) if length else step(rows, first)
     fit = intervention(series, shape, regressors)
+    elsewhere = _steps_elsewhere(trial, series, regressors)
+    wider = max(1.0, float(np.sqrt((elsewhere**2).mean()))) if len(elsewhere) >= FEWEST_PLACEBOS else 1.0
+    p_value = min(1.0, 2 * float(special.stdtr(fit.df, -abs(fit.statistic) / wider)))
     mean, error = predicted(series, first, regressors)
-    critical = float(special.stdtrit(fit.df, 0.975))
+    half = float(special.stdtrit(fit.df, 0.975)) * error
     gap = series - mean
-    curve = _Curve(np.arange(rows) - first, gap, gap - critical * error, gap + critical * error, "pointwise")
+    curve = _Curve(np.arange(rows) - first, gap, gap - half, gap + half, "pointwise")
     sizes = (int(trial.treated.sum()), int((~trial.treated).sum()))
     return _effect(
-        "structural", fit.estimate, fit.std_error, fit.df, fit.p_value, sizes, (fit.n_before, fit.n_after),
-        curve, (_placebo_in_time(trial, series, regressors, fit.statistic, fit.p_value),),
+        "structural", fit.estimate, wider * fit.std_error, fit.df, p_value, sizes, (fit.n_before, fit.n_after),
+        curve, (_placebo_in_time(elsewhere, fit.statistic, p_value, wider),),
     )  # fmt: skip
 
 
-def _placebo_in_time(
-    trial: Trial, series: Floats, regressors: Floats, statistic: float, p_value: float
-) -> Challenge:
-    """Put steps at other dates before the start, which must hardly ever be as large."""
+def _steps_elsewhere(trial: Trial, series: Floats, regressors: Floats) -> Floats:
+    """Return the t statistics of steps at other dates before the start; none when history is too short."""
     first, spans = trial.first, trial.spans
     latest = first - min(len(series) - first, spans.apart)
     starts = np.unique(
@@ -261,15 +266,20 @@ def _placebo_in_time(
     )
     try:
         found = placebo_steps(series[:first], starts[starts < first], len(series) - first, regressors[:first])
-    except NotEstimable as error:
-        return Challenge(IN_TIME, False, f"left out: {error}")
-    found = found[np.isfinite(found)]
-    if len(found) < FEWEST_PLACEBOS:
+    except NotEstimable:
+        return np.empty(0)
+    return found[np.isfinite(found)]
+
+
+def _placebo_in_time(elsewhere: Floats, statistic: float, p_value: float, wider: float) -> Challenge:
+    """Ask whether steps at other dates before the start are as large; hardly any may be."""
+    if len(elsewhere) < FEWEST_PLACEBOS:
         return Challenge(IN_TIME, False, "left out: too few periods before the start")
-    beyond = int((np.abs(found) >= abs(statistic)).sum())
-    said = f"{beyond} of {len(found)} steps at other dates before it are as large"
-    failed = p_value < LEVEL and beyond > MOST_BEYOND * len(found)
-    return Challenge(IN_TIME, failed, said, (1 + beyond) / (1 + len(found)))
+    beyond = int((np.abs(elsewhere) >= abs(statistic)).sum())
+    said = f"{beyond} of {len(elsewhere)} steps at other dates before it are as large"
+    said += f"; errors widened by {wider:.2f}, as much as these vary" if wider > 1 else ""
+    failed = p_value < LEVEL and beyond > MOST_BEYOND * len(elsewhere)
+    return Challenge(IN_TIME, failed, said, (1 + beyond) / (1 + len(elsewhere)))
 
 
 def _single_series(trial: Trial) -> tuple[Floats, Floats]:
