@@ -54,10 +54,23 @@ def test_false_alarms_of_the_year_end_are_as_rare_as_promised(lasting):
 
 
 @pytest.mark.parametrize("margin", [0.5, 1.5, 2.5])
-def test_a_clean_record_of_honest_values_is_hardly_ever_suspect(margin):
+@pytest.mark.parametrize("lasting", [0.0, 0.9])
+def test_a_clean_record_of_honest_values_is_hardly_ever_suspect(margin, lasting):
     draw = np.random.default_rng(13)
-    values = margin + draw.normal(0, 1, (MONTHS, 2000))
-    assert (never_misses(values) < 0.01).mean() < 0.012
+    values = draw.normal(0, 1, (MONTHS, 2000))
+    for month in range(1, MONTHS):
+        values[month] = lasting * values[month - 1] + (1 - lasting**2) ** 0.5 * values[month]
+    assert (never_misses(margin + values) < 0.01).mean() < 0.003
+
+
+@pytest.mark.parametrize("target", [0.3, 0.5, 1.0])
+def test_lopsided_honest_values_with_a_thin_lower_tail_are_not_suspect(target):
+    """Gamma values with shape 4 hardly ever come near 0: a normal distribution would expect misses there."""
+    draw = np.random.default_rng(17)
+    values = draw.gamma(4, 1, (MONTHS, 2000)) - target
+    distance = values / noise_sd(values)
+    assert (distance >= 0).all(axis=0).mean() > 0.05
+    assert (never_misses(distance) < 0.01).mean() < 0.01
 
 
 def test_near_misses_lifted_over_the_target_are_found():

@@ -15,6 +15,7 @@ LEAST_BESIDE = 8
 LEAST_PERIODS = 24
 LEAST_YEARS = 4
 CONTINUITY = 0.5
+LEAST_SHARE_KEPT = 0.8
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def never_misses(distance: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     distance : ndarray, shape (T, U)
-        From the target in any unit, 0 or more meets it; NaN where nothing is known.
+        From the target in standard deviations of the unit's one-period noise, 0 or more meets it; NaN where
+        nothing is known.
 
     Returns
     -------
@@ -100,12 +102,13 @@ def never_misses(distance: np.ndarray) -> np.ndarray:
 
     Notes
     -----
-    Values are taken as normal around their mean. Of n values with first autocorrelation r, n (1 − r) / (1 + r)
-    count as independent. A wide margin explains a clean record; a narrow one does not.
+    The larger of two probabilities, so that both have to be small. The first takes values as normal around their
+    mean; of n with first autocorrelation r, n (1 − r) / (1 + r) count as independent. The second holds for lopsided
+    values too: of those within half a standard deviation of the target, on either side, at least a fifth would
+    miss if their density fell by no more than a factor of four from the bin above to the bin below.
     """
     known = ~np.isnan(distance)
     n = known.sum(axis=0)
-    enough = n >= LEAST_PERIODS
     filled = np.where(known, distance, 0.0)
     mean = filled.sum(axis=0) / np.maximum(n, 1)
     centred = np.where(known, distance - mean, 0.0)
@@ -115,8 +118,10 @@ def never_misses(distance: np.ndarray) -> np.ndarray:
         spread = np.sqrt(square / (n - 1))
         independent = np.maximum(n * (1 - lasting) / (1 + lasting), 1)
         clean = np.where(square > 0, stats.norm.cdf(mean / spread) ** independent, 1.0)
-    missed = (known & (distance < 0)).any(axis=0)
-    return np.where(enough, np.where(missed, 1.0, clean), np.nan)
+        hugging = (known & (distance >= 0) & (distance < BIN_WIDTH)).sum(axis=0)
+        missed = (known & (distance < 0)).any(axis=0)
+    both = np.maximum(clean, LEAST_SHARE_KEPT**hugging)
+    return np.where(n >= LEAST_PERIODS, np.where(missed, 1.0, both), np.nan)
 
 
 def year_end_spike(values: np.ndarray, is_year_end: np.ndarray) -> Sign | None:

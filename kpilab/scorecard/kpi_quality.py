@@ -193,8 +193,7 @@ def _touches(cascade: Cascade, action: Action, kpi: Kpi) -> bool:
 
 def _gaming(series: KpiSeries) -> dict[str, Any]:
     columns = series.bottom_with_target
-    distance = series.distance[:, columns]
-    clean = never_misses(distance) * max(len(columns), 1)  # Bonferroni over the units
+    clean = never_misses(_scaled_distance(series)) * max(len(columns), 1)  # Bonferroni over the units
     piled = bunching(*_near_target(series)) if columns else None
     spike = _year_end(series)
     return {
@@ -206,18 +205,29 @@ def _gaming(series: KpiSeries) -> dict[str, Any]:
     }
 
 
+def _scaled_distance(series: KpiSeries) -> np.ndarray:
+    """Return distances from the target in standard deviations of each unit's one-period noise, shape (T, columns)."""
+    noise = _noise(series)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(noise > 0, series.distance[:, series.bottom_with_target] / noise, np.nan)
+
+
+def _noise(series: KpiSeries) -> np.ndarray:
+    """Return one-period noise, at the KPI's own frequency, of the units that are held to a target."""
+    return noise_sd(series.own[1][:, series.bottom_with_target])
+
+
 def _near_target(series: KpiSeries) -> tuple[np.ndarray, np.ndarray]:
     """Return distances from the target in units of noise, and the unit's year to which each belongs.
 
     Left out is what heaps by arithmetic: values of so few cases that one case is a quarter of a bin, and targets
     so near to 0, or a share's 1, that the bins reach over it.
     """
-    columns = series.bottom_with_target
-    distance, step, room = (part[:, columns] for part in (series.distance, series.step, series.room))
-    noise = noise_sd(series.fine.values[:, columns])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        smooth = (noise > 0) & (step <= BIN_WIDTH * noise / 4) & (room >= 2 * BIN_WIDTH * noise)
-        scaled = np.where(smooth, distance / noise, np.nan)
+    columns, noise = series.bottom_with_target, _noise(series)
+    step, room = series.step[:, columns], series.room[:, columns]
+    with np.errstate(invalid="ignore"):
+        smooth = (step <= BIN_WIDTH * noise / 4) & (room >= 2 * BIN_WIDTH * noise)
+    scaled = np.where(smooth, _scaled_distance(series), np.nan)
     years = np.arange(len(scaled))[:, None] // series.cascade.periods_per_year
     blocks = years * len(columns) + np.arange(len(columns))
     known = ~np.isnan(scaled)

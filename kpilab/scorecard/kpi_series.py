@@ -76,8 +76,16 @@ class KpiSeries:
 
     @cached_property
     def distance(self) -> np.ndarray:
-        """Return how far values are on the good side of their official target, shape (T, U); NaN without one."""
-        return self.good_way * (self.fine.values - self.targets)
+        """Return how far values are on the good side of their official target, shape (T, U); NaN without one.
+
+        Of a KPI that is observed less often than history counts, only the last period of each own one.
+        """
+        distance = self.good_way * (self.fine.values - self.targets)
+        if self.frequency == self.cascade.frequency:
+            return distance
+        coarse = self.history.periods.asfreq(PANDAS_CODE[self.frequency])
+        last = np.concatenate([coarse[1:] != coarse[:-1], [True]])
+        return np.where(last[:, None], distance, np.nan)
 
     @cached_property
     def bottom_with_target(self) -> list[int]:
