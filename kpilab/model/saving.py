@@ -17,6 +17,7 @@ from kpilab.model.cascade import Cascade, Kpi, Link, Source
 from kpilab.model.entries import IGNORED_COLUMNS, plain, yaml_format
 from kpilab.model.files import CASCADE_FILE, LISTS, TABLES
 from kpilab.model.parts import Change, Measure, MinEffect, Noun
+from kpilab.model.relaying import laid_out_as_before
 from kpilab.model.tables import read_csv_table
 
 
@@ -37,7 +38,9 @@ def write_cascade(cascade: Cascade, folder: str | os.PathLike[str] | None = None
     target = Path(folder) if folder is not None else cascade.folder
     target.mkdir(parents=True, exist_ok=True)
     source = next((f for f in (target / CASCADE_FILE, cascade.folder / CASCADE_FILE) if f.exists()), None)
-    document = yaml_format().load(source.read_text(encoding="utf-8")) if source else CommentedMap()
+    original = source.read_text(encoding="utf-8") if source else ""
+    document = yaml_format().load(original) if source else CommentedMap()
+    rewritten = _yaml_text(document) if source else ""
     written = []
     for noun in TABLES:
         table = document.get(noun)
@@ -45,9 +48,16 @@ def write_cascade(cascade: Cascade, folder: str | os.PathLike[str] | None = None
             path = str(table["path"])
             written += _write_table(getattr(cascade, noun), noun, target / path, cascade.folder / path)
     _merge_document(document, cascade)
+    changed = _yaml_text(document)
+    text = laid_out_as_before(original, rewritten, changed)
+    same = plain(yaml_format().load(text)) == plain(yaml_format().load(changed))
+    return [*written, *replace_file(target / CASCADE_FILE, text if same else changed)]
+
+
+def _yaml_text(document: CommentedMap) -> str:
     stream = io.StringIO()
     yaml_format().dump(document, stream)
-    return [*written, *replace_file(target / CASCADE_FILE, stream.getvalue())]
+    return stream.getvalue()
 
 
 def _dumped(entry: Noun) -> dict[str, Any]:
