@@ -40,7 +40,7 @@ class ChildRow(ipywidgets.HBox):
             readout_format=".1%" if unit_of_measure == "share" else ",.4r",
             continuous_update=False,
             style={"description_width": _NAME_WIDTH},
-            layout={"width": "560px"},
+            layout={"width": "640px"},
         )
         self.lock = ipywidgets.ToggleButton(
             icon="unlock", tooltip=f"Lock the target of {name}", layout={"width": "42px"}
