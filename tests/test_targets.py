@@ -1,5 +1,7 @@
 """Targets downward: they add up to the parent's, say how hard they are, and name what is in the way."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kpilab as kl
+from kpilab import cli
 from kpilab.problems import InputError
 from tests.small import write_cascade_folder
 
@@ -359,3 +362,57 @@ def test_levels_and_html_are_the_plans_own(chain):
     assert "North" in country._repr_html_()
     with pytest.raises(InputError, match="unknown level"):
         plan.at("town")
+
+
+def run(capsys, *arguments):
+    """Return exit code, stdout and stderr of a command."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return stopped.value.code, out, err
+
+
+@pytest.fixture
+def folder(tmp_path):
+    written = write_cascade_folder(tmp_path / "chain", CHAIN)
+    history_frame().to_csv(written / "history.csv", index=False)
+    return written
+
+
+def test_command_prints_the_rows_of_the_plan(chain, folder, capsys):
+    code, out, err = run(
+        capsys, "targets", folder, "--kpi", "paid", "--target", "85%", "--period", "2024-04", "--method", "equal",
+        "--lock", "north=80%", "--lock", "n1=0.7", "--json",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    plan = kl.allocate_targets(
+        *chain, kpi="paid", target=0.85, period="2024-04", method="equal", locked={"north": 0.8, "n1": 0.7}
+    )
+    assert [row["target"] for row in json.loads(out)["rows"]] == plan.tidy()["target"].tolist()
+    assert json.loads(out)["glance"]["method"] == "equal"
+
+
+def test_command_says_what_is_in_the_way_on_stderr(folder, capsys):
+    options = ["--kpi", "paid", "--target", "99%", "--period", "2024-04", "--lock", "north=0.5"]
+    code, out, err = run(capsys, "targets", folder, *options)
+    assert (code, out) == (2, "")
+    assert "with north locked at 50.0 %" in err
+    assert run(capsys, "targets", folder, *options, "--lock", "south")[2].startswith(
+        "--lock: 'south' is no lock"
+    )
+
+
+def test_command_writes_the_plan_into_the_folder_when_told(folder, capsys):
+    options = ["--kpi", "paid", "--target", "+1%", "--period", "2024-04", "--down-to", "country"]
+    assert run(capsys, "targets", folder, *options)[0] == 0
+    assert kl.read_cascade(folder).targets == ()
+    assert run(capsys, "targets", folder, *options, "--write")[0] == 0
+    written = kl.read_cascade(folder).targets
+    assert [target.unit for target in written] == ["all", "north", "south"]
+    assert {target.status for target in written} == {"illustrative"}
+
+
+def test_people_read_names_and_sentences(folder, capsys):
+    out = run(capsys, "targets", folder, "--kpi", "paid", "--target", "+1%", "--period", "2024-04")[1]
+    assert "Group: Paid in time from" in out
+    assert "North 1" in out

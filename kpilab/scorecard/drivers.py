@@ -44,7 +44,7 @@ _BACK: Mapping[Transform | None, Callable[[Any], Any]] = {
 }
 
 
-class TestedLinks(Protocol):
+class LinksWithVerdicts(Protocol):
     """Links with verdicts: what `kl.fit_links` returns."""
 
     def tidy(self) -> pd.DataFrame:
@@ -100,7 +100,7 @@ class Outcome:
 
 def plan_drivers(
     cascade: Cascade, history: History, kpi: Kpi, unit: str, span: Span, target: float | str,
-    limits: Limits, links: TestedLinks | None,
+    limits: Limits, links: LinksWithVerdicts | None,
 ) -> TargetPlan:  # fmt: skip
     """Return the drivers' targets from which the outcome's target is to be expected.
 
@@ -143,7 +143,7 @@ def plan_drivers(
     )
 
 
-def _supported(kpi: Kpi, links: TestedLinks | None) -> pd.DataFrame:
+def _supported(kpi: Kpi, links: LinksWithVerdicts | None) -> pd.DataFrame:
     if links is None:
         raise one_problem(
             "links", "method 'evidence' rests on tested links; pass links=kl.fit_links(cascade, history)"

@@ -12,7 +12,7 @@ from kpilab.model.periods import Span, parse_span
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
 from kpilab.scorecard.composition import Composition, composition_of
 from kpilab.scorecard.difficulty import best_tenth, filled_variation, probability_of_reaching
-from kpilab.scorecard.drivers import TestedLinks, plan_drivers
+from kpilab.scorecard.drivers import LinksWithVerdicts, plan_drivers
 from kpilab.scorecard.family import family_of
 from kpilab.scorecard.rollup import last_complete_period
 from kpilab.scorecard.standing import Standing, standing_of
@@ -37,7 +37,7 @@ def allocate_targets(
     bounds: Mapping[str, Bound] | Bound | None = None,
     weights: Mapping[str, float] | None = None,
     down_to: str | None = None,
-    links: TestedLinks | None = None,
+    links: LinksWithVerdicts | None = None,
 ) -> TargetPlan:
     """Split a parent's target among its children, so that their roll-up is the parent's target.
 
@@ -84,7 +84,23 @@ def allocate_targets(
     Notes
     -----
     Weights of a future period are the denominators of the same periods of the latest year with history; on
-    the example these forecast the shares of boards better than a trend does. A past period has its own.
+    the example these forecast the shares of boards better than a trend does. A past period has its own
+    denominators and its own actuals; its difficulty is that of getting from there to the target in a year.
+
+    Below the children the split goes on by the same method, family by family. A KPI that does not follow
+    from its children's values is refused: a formula that is neither a sum nor a quotient of sums.
+
+    Examples
+    --------
+    >>> import kpilab as kl, tempfile
+    >>> from kpilab.model.start import start_cascade
+    >>> folder = tempfile.mkdtemp()
+    >>> paths = start_cascade(folder)
+    >>> cascade = kl.read_cascade(folder)
+    >>> history = kl.read_history(cascade)
+    >>> plan = kl.allocate_targets(cascade, history, kpi="revenue", target="+5%", period="2025-06")
+    >>> bool(plan.residuals()["residual"].abs().max() < 1e-9 * plan.target)
+    True
     """
     whole = _named_kpi(cascade, kpi)
     parent = _parent(cascade, whole, unit)
