@@ -51,6 +51,18 @@ def test_kidney_stones_of_charig_1986_are_simpsons_paradox():
     assert rate.sum() + mix.sum() == pytest.approx(change, rel=1e-12)
 
 
+def test_jeter_and_justice_of_ross_2004_are_simpsons_paradox():
+    """Justice hits better in 1995 (.253 to .250) and in 1996 (.321 to .314), Jeter in both together (.310 to .270)."""
+    jeter = Sums(np.array([12.0, 183.0]), np.array([48.0, 582.0]))
+    justice = Sums(np.array([104.0, 45.0]), np.array([411.0, 140.0]))
+    rates = [(each.numerator / each.denominator).round(3).tolist() for each in (jeter, justice)]
+    assert rates == [[0.25, 0.314], [0.253, 0.321]]
+    assert (round(value(jeter), 3), round(value(justice), 3)) == (0.31, 0.27)
+    rate, mix = divided(jeter, justice)
+    assert is_simpsons_paradox(np.subtract(rates[1], rates[0]), value(justice) - value(jeter))
+    assert rate.sum() > 0 > mix.sum()
+
+
 def test_no_paradox_when_one_child_moves_with_the_whole_or_there_is_only_one():
     assert not is_simpsons_paradox(np.array([0.1, -0.1]), -0.05)
     assert not is_simpsons_paradox(np.array([0.1]), -0.05)

@@ -219,6 +219,44 @@ def test_every_kpi_of_the_example_adds_up_at_every_level(example_cascade, exampl
         assert all(adds_up(each) for each in (found, *(found.at(level) for level in levels)))
 
 
+# --- other real data --------------------------------------------------------------------------------------
+
+CAUSES = ["delays_carrier", "delays_late_aircraft", "delays_nas", "delays_security", "delays_weather"]
+
+
+def test_airports_delays_are_divided_into_the_published_causes_and_airports(airports_folder):
+    """The causes' changes are those of the table itself, 2007 to 2012, and airports add up to each of them."""
+    cascade = kl.read_cascade(airports_folder)
+    by_cause = {"id": "by_cause", "name": "Delays by cause", "formula": " + ".join(CAUSES), "better": "lower"}
+    cascade = cascade.replace(kpis=(*cascade.kpis, by_cause))
+    history = kl.read_history(cascade)
+    found = kl.explain(cascade, history, kpi="by_cause", start="2007", end="2012")
+    published = pd.read_csv(airports_folder / "history.csv").assign(year=lambda rows: rows["period"].str[:4])
+    moved = (
+        published[published["year"] == "2012"][CAUSES].sum()
+        - published[published["year"] == "2007"][CAUSES].sum()
+    )
+    assert found.tidy().set_index("part")["contribution"].to_dict() == moved.to_dict()
+    at_airports = found.at("airport").tidy()
+    assert len(at_airports) == 5 * 29
+    assert at_airports.groupby("part")["contribution"].sum().to_dict() == pytest.approx(moved.to_dict())
+    assert adds_up(found.at("region"))
+
+
+def test_baseball_players_who_come_and_go_explain_their_leagues(baseball_folder):
+    """1990 to 2019 every player changed; one who gave up a run without an out has no denominator."""
+    cascade = kl.read_cascade(baseball_folder)
+    history = kl.read_history(cascade)
+    found = kl.explain(cascade, history, kpi="home_runs", start="1990", end="2019")
+    assert (found.start_value, found.end_value) == (3317, 6776)
+    players = found.at("player")
+    assert set(players.tidy()["effect"]) == {"entered", "left", "missing"}
+    assert players.tidy()["contribution"].sum() == 3459
+    earned = kl.explain(cascade, history, kpi="earned_runs", start="1990", end="2019", level="player")
+    assert "no denominator" in set(earned.tidy()["effect"])
+    assert adds_up(earned)
+
+
 # --- how far to trust the top -----------------------------------------------------------------------------
 
 

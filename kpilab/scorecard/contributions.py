@@ -189,8 +189,9 @@ def _pull(sums: Sums, whole: Sums) -> np.ndarray:
 
 
 def _rates(sums: Sums) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.nan_to_num(sums.numerator) / sums.denominator)
+    """Return each child's ratio, zero where it has none."""
+    numerator, denominator = np.nan_to_num(sums.numerator), np.nan_to_num(sums.denominator)
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
 def _mean(a, b):  # type: ignore[no-untyped-def]

@@ -238,8 +238,9 @@ class Explanation(Result):
 
     @property
     def _undivided(self) -> bool:
-        below = any(self.cascade.children(unit) for end in self.ends.both for unit in end.units)
         units = {unit for end in self.ends.both for unit in end.units}
+        one_each = all(len(end.units) == 1 for end in self.ends.both)
+        below = one_each and any(self.cascade.children(unit) for unit in units)
         return below and self.kpi.formula is None and set(self.table["child"]) <= units
 
     def _undivided_said(self) -> str:

@@ -12,6 +12,7 @@ from kpilab.words import ContributionEffect
 
 BIG_SHARE = 0.1
 MOST_SENTENCES = 6
+MOST_TIMES = 10
 OF_PARTS: tuple[ContributionEffect, ...] = ("part", "numerator", "denominator")
 
 
@@ -89,6 +90,8 @@ def causes_said(cascade: Cascade, kpi: Kpi, table: pd.DataFrame, change: float) 
 
 def _amount(kpi: Kpi, contribution: float, change: float) -> str:
     said = signed(contribution, kpi.unit_of_measure)
+    if abs(contribution) > MOST_TIMES * abs(change):
+        return said
     return f"{said} ({100 * contribution / change:.0f} % of the change)" if change else said
 
 
