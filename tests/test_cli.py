@@ -58,6 +58,37 @@ def test_links_have_the_pinned_columns_in_order(starter, capsys):
     assert all(row["verdict"] and row["reason"] for row in rows)
 
 
+def test_explain_prints_contributions_that_add_up(example_folder, capsys):
+    code, out, err = run(
+        capsys, "explain", example_folder, "--kpi", "seen_within_4h", "--start", "2017-03", "--end", "2023-03", "--json"
+    )  # fmt: skip
+    said = strict(out)
+    assert (code, err) == (0, "")
+    assert sum(row["contribution"] for row in said["rows"]) == pytest.approx(
+        said["glance"]["change"], rel=1e-9
+    )
+    text = run(
+        capsys,
+        "explain",
+        example_folder,
+        "--kpi",
+        "attendances",
+        "--unit",
+        "S08000031",
+        "--level",
+        "hospital",
+    )[1]
+    assert "Glasgow Royal Infirmary" in text
+
+
+def test_explain_names_everything_that_is_wrong_at_once(example_folder, capsys):
+    code, out, err = run(
+        capsys, "explain", example_folder, "--kpi", "seen", "--start", "soon", "--end", "2023-03", "--unit", "S1"
+    )  # fmt: skip
+    assert (code, out) == (2, "")
+    assert [line.split(":")[0] for line in err.splitlines()] == ["kpi", "start", "unit"]
+
+
 def test_json_repeats_the_numbers_exactly(starter, capsys):
     rows = strict(run(capsys, "score", starter, "--period", "2024", "--json")[1])["rows"]
     cascade = kl.read_cascade(starter)
