@@ -28,6 +28,7 @@ _HOME = {
     "screen_pairs": "kpilab.evidence.explore",
     "what_if": "kpilab.decisions.whatif",
     "prepare_what_if": "kpilab.decisions.whatif",
+    "what_would_it_take": "kpilab.decisions.backward",
     "Intervention": "kpilab.decisions.interventions",
     "read_pay": "kpilab.model.pay_files",
     "simulate_pay": "kpilab.decisions.pay",

@@ -108,7 +108,7 @@ def propagate(
     dict of KPI to ndarray, shape (H, P, R)
         Deviations on the scale of links; a held KPI that nothing moves has one draw, (H, P, 1).
     """
-    graph = _arrows(motions)
+    graph = arrows(motions)
     graph.add_nodes_from(held)
     reached = set(held).union(*(nx.descendants(graph, kpi) for kpi in held))
     if wanted is not None:
@@ -188,7 +188,7 @@ def _arriving(source: np.ndarray, flow: Inflow, periods: slice) -> np.ndarray:
     return np.where((flow.holder >= 0)[:, None], total / flow.width, 0.0)
 
 
-def _arrows(motions: Mapping[str, Motion]) -> nx.DiGraph:
+def arrows(motions: Mapping[str, Motion]) -> nx.DiGraph:
     """Draw what moves what; each arrow knows its shortest lag."""
     graph: nx.DiGraph = nx.DiGraph()
     graph.add_nodes_from(motions)

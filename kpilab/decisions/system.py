@@ -142,14 +142,14 @@ def _equation_motion(
             own.append((term.lag, weight))
             continue
         there = claimed(term.kpi, equation.effect)
-        holders = [_holder(cascade, term.kpi, unit) if unit in there else None for unit in units]
+        holders = [holder_of(cascade, term.kpi, unit) if unit in there else None for unit in units]
         at = np.array([place.get(holder or "", NOWHERE) for holder in holders], dtype=int)
         inflows.append(Inflow(term.kpi, term.lag, term.width, weight, at))
     places = np.array([place[unit] for unit in units], dtype=int)
     return Motion(tuple(inflows), tuple(own), places, spreader(baseline, baseline.kpi(equation.effect)))
 
 
-def _holder(cascade: Cascade, kpi_id: str, unit: str) -> str | None:
+def holder_of(cascade: Cascade, kpi_id: str, unit: str) -> str | None:
     """Return the unit itself, or the nearest one above it that has the KPI."""
     levels = cascade.levels_of(cascade.kpi(kpi_id))
     current: str | None = unit
