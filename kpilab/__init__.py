@@ -29,6 +29,7 @@ _HOME = {
     "what_if": "kpilab.decisions.whatif",
     "prepare_what_if": "kpilab.decisions.whatif",
     "what_would_it_take": "kpilab.decisions.backward",
+    "plan_actions": "kpilab.decisions.portfolio",
     "Intervention": "kpilab.decisions.interventions",
     "read_pay": "kpilab.model.pay_files",
     "simulate_pay": "kpilab.decisions.pay",

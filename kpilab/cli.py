@@ -288,6 +288,38 @@ def pay(
         _print(paid, as_json)
 
 
+@app.command()
+def plan(
+    folder: Folder,
+    budget: Annotated[float, typer.Option(help="What may be spent, in the currency of the costs.")],
+    targets: Annotated[
+        list[str] | None, typer.Option("--target", help="KPIs whose targets count; repeat it.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="Where. Default: the highest unit.")] = None,
+    period: Annotated[str | None, typer.Option(help="When. Default: a year ahead.")] = None,
+    actions: Annotated[
+        list[str] | None,
+        typer.Option("--action", help="Candidates; repeat it. Default: initiatives that start ahead."),
+    ] = None,
+    costs: Annotated[
+        list[str] | None, typer.Option("--cost", metavar="ACTION=AMOUNT", help="Repeat it.")
+    ] = None,
+    objective: Annotated[
+        str, typer.Option(help="probability (of meeting all targets) or value.")
+    ] = "probability",
+    as_json: AsJson = False,
+) -> None:
+    """Choose initiatives under a budget, and say why the others are not chosen."""
+    from kpilab.decisions.interventions import read_amounts
+
+    cascade, history = _read(folder)
+    found = kl.plan_actions(
+        cascade, history, kl.fit_links(cascade, history), budget=budget, targets=targets or None, unit=unit,
+        period=period, actions=actions or None, costs=read_amounts(costs or ()), objective=objective,
+    )  # fmt: skip
+    _print(found, as_json)
+
+
 @app.command("map")
 def strategy_map(
     folder: Folder,

@@ -50,6 +50,7 @@ class Requirement(Result):
     reached: float
     verdict: Reach
     levers: pd.DataFrame
+    interventions: tuple[Intervention, ...]
     draws: int
     seed: int
 
@@ -107,9 +108,9 @@ class Requirement(Result):
         moving = self.levers[self.levers["change_in_sd"].abs() >= 0.01]
         return "\n".join([first, *(self._sentence(row) for row in moving.itertuples(index=False))])
 
-    def changes(self) -> dict[str, float]:
+    def changes(self) -> tuple[Intervention, ...]:
         """Return the change as `what_if` takes it."""
-        return dict(zip(self.levers["lever"], self.levers["change"].astype(float), strict=True))
+        return self.interventions
 
     def _sentence(self, row: Any) -> str:
         lever = self.cascade.kpi(row.lever)
@@ -145,7 +146,8 @@ def what_would_it_take(
         Where; default: the highest unit that has the KPI.
     levers : iterable of str, optional
         KPIs that may be changed, by lasting steps from the next period on, at the unit and everything below
-        it (or at the unit above that has them); default: every KPI from which arrows lead to this one.
+        it (or at the unit above that has them), on top of what other levers do to them; default: every KPI
+        from which arrows lead to this one.
     probability : float
         Of meeting the target, between 0 and 1.
     inconclusive, draws, seed
@@ -182,7 +184,8 @@ def what_would_it_take(
     z, verdict = search.least_effort()
     return Requirement(
         cascade, cascade.kpi(kpi), where, period_text(when), search.target, probability,
-        search.probability_at(np.zeros(len(chosen))), search.probability_at(z), verdict, search.table(z), draws, seed,
+        search.probability_at(np.zeros(len(chosen))), search.probability_at(z), verdict, search.table(z),
+        tuple(search.interventions(z)), draws, seed,
     )  # fmt: skip
 
 
@@ -237,6 +240,14 @@ class _Search:
         """Return the probability of meeting the target with a change."""
         return float(np.mean(self._distance(self._run(z)) >= 0))
 
+    def interventions(self, z: np.ndarray) -> list[Intervention]:
+        """Return a change as interventions, without the levers that stay."""
+        return [
+            Intervention(kpi=lever, change=Change(amount=float(amount)), at=(holder,), added=True)
+            for lever, holder, amount in zip(self.levers, self.holders, z * self.spread, strict=True)
+            if amount
+        ]
+
     def table(self, z: np.ndarray) -> pd.DataFrame:
         """Return one row per lever."""
         base = [self._baseline_of(lever) for lever in self.levers]
@@ -247,11 +258,7 @@ class _Search:
 
     def _run(self, z: np.ndarray) -> np.ndarray:
         """Return the draws of the KPI in the last period under a change."""
-        interventions = [
-            Intervention(kpi=lever, change=Change(amount=float(amount)), at=(holder,))
-            for lever, holder, amount in zip(self.levers, self.holders, z * self.spread, strict=True)
-            if amount
-        ]
+        interventions = self.interventions(z)
         deviations = self.prepared.system.run(interventions, frozenset([self.kpi])) if interventions else {}
         outcome: np.ndarray = self.prepared.system.outcomes(deviations, [self.kpi])[self.kpi][-1, self.place]
         return outcome

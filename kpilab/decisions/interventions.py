@@ -8,6 +8,7 @@ In a notebook and on the command line alike a change is a number or a short text
     "-0.03 ramp 6"                      reached step by step over six periods
     "-0.03 impulse from 2023-09"        in that period only
     "-0.03 from 2023-09 to 2024-02"     a step that is taken back
+    "-0.03 added"                       on top of what its causes do; otherwise it is held there
 """
 
 import math
@@ -27,7 +28,8 @@ Shape = Literal["step", "impulse", "ramp"]
 Changes = Mapping[str, Any] | Iterable["Intervention | tuple[str, Any]"]
 
 _GRAMMAR = (
-    "write a number or a percentage, then: step | impulse | ramp N, from PERIOD, to PERIOD, at UNIT or LEVEL"
+    "write a number or a percentage, then: step | impulse | ramp N, added, from PERIOD, to PERIOD, "
+    "at UNIT or LEVEL"
 )
 
 
@@ -48,6 +50,8 @@ class Intervention(Noun):
         follows its own equation again.
     at : tuple of str
         Units or levels; a unit stands for everything below it. Default: every unit that has the KPI.
+    added : bool
+        Add the change to what the KPI's causes do, as an action does, instead of holding the KPI there.
 
     Examples
     --------
@@ -63,6 +67,7 @@ class Intervention(Noun):
     start: PeriodText | None = None
     end: PeriodText | None = None
     at: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
+    added: bool = False
 
     @classmethod
     def parse(cls, kpi: str, value: object) -> "Intervention":
@@ -94,6 +99,7 @@ class Intervention(Noun):
         )
         said += f" from {self.start}" if self.start else ""
         said += f" to {self.end}" if self.end else ""
+        said += " added" if self.added else ""
         return said + (f" at {', '.join(self.at)}" if self.at else "")
 
     def profile(self, cascade: Cascade, periods: pd.PeriodIndex) -> tuple[np.ndarray, np.ndarray]:
@@ -163,8 +169,30 @@ def read_settings(settings: Iterable[str]) -> list[tuple[str, str]]:
     return [(kpi.strip(), change) for kpi, _, change in split]
 
 
+def read_amounts(settings: Iterable[str]) -> dict[str, float]:
+    """Read amounts as they stand on the command line, ``ACTION=AMOUNT``.
+
+    Examples
+    --------
+    >>> read_amounts(["beds=250000"])
+    {'beds': 250000.0}
+    """
+    found: dict[str, float] = {}
+    problems = []
+    for setting in settings:
+        name, _, amount = setting.partition("=")
+        try:
+            found[name.strip()] = float(amount)
+        except ValueError:
+            problems.append(
+                Problem(f"--cost {setting}", "is no amount; write ACTION=AMOUNT, like beds=250000")
+            )
+    stop_on(problems)
+    return found
+
+
 def of_action(cascade: Cascade, action_id: str) -> list[Intervention]:
-    """Return the changes that an action promises, at its units, from its start on.
+    """Return the changes that an action promises, on top of everything else, at its units, from its start on.
 
     Raises
     ------
@@ -180,9 +208,14 @@ def of_action(cascade: Cascade, action_id: str) -> list[Intervention]:
         raise one_problem(
             where, f"action '{action_id}' promises nothing; write under expects which KPI it moves"
         )
+    shape: dict[str, Any] = {"shape": "ramp", "over": action.ramp} if action.ramp else {}
+    rest = tuple(unit for unit in action.units if unit not in action.starts)
+    groups: list[tuple[tuple[str, ...], str]] = [((unit,), start) for unit, start in action.starts.items()]
+    groups += [(rest, action.start)] if rest or not action.starts else []
     return [
-        Intervention(kpi=kpi, change=change, start=action.start, end=action.end, at=action.units)
+        Intervention(kpi=kpi, change=change, start=start, end=action.end, at=at, added=True, **shape)
         for kpi, change in action.expects.items()
+        for at, start in groups
     ]
 
 
@@ -211,6 +244,9 @@ def _read_words(words: list[str]) -> dict[str, Any]:
     for word in left:
         if word in ("step", "impulse"):
             found["shape"] = word
+            continue
+        if word == "added":
+            found["added"] = True
             continue
         following = next(left, None)
         if following is None or word not in ("ramp", "from", "to", "at"):

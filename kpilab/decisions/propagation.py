@@ -78,10 +78,22 @@ class Held:
     deviation : ndarray, shape (H, P)
         While it is held; for a KPI that nothing else moves, at the units above too.
     mask : ndarray of bool, shape (H, P)
+        Where and when it is held, whatever its causes do.
+    added : ndarray, shape (H, P)
+        What is added to whatever its causes do; its own past does not carry that on, so that a step stays one.
+    places : ndarray of bool, shape (P,)
+        Units that stand for themselves: the others add up from these.
     """
 
     deviation: np.ndarray
     mask: np.ndarray
+    added: np.ndarray
+    places: np.ndarray
+
+    @property
+    def adds(self) -> bool:
+        """Tell whether anything is added."""
+        return bool(self.added.any())
 
 
 def propagate(
@@ -128,6 +140,7 @@ class _Run:
     ) -> None:
         self.motions, self.held, self.shape = motions, held, shape
         self.deviations: dict[str, np.ndarray] = {}
+        self.free: dict[str, np.ndarray] = {}
 
     def take(self, block: tuple[str, ...]) -> None:
         """Compute a KPI over the whole horizon, or the KPIs of a loop period by period."""
@@ -135,6 +148,8 @@ class _Run:
             moved = kpi in self.motions
             draws = self.shape[2] if moved else 1
             self.deviations[kpi] = np.zeros((*self.shape[:2], draws))
+            if moved and kpi in self.held and self.held[kpi].adds:
+                self.free[kpi] = np.zeros_like(self.deviations[kpi])
         if len(block) == 1 and not (block[0] in self.held and block[0] in self.motions):
             self._advance(block[0], slice(0, self.shape[0]))
             return
@@ -152,14 +167,18 @@ class _Run:
         if motion.computed is not None:
             found[periods] = motion.computed(self.deviations, periods)
             return
-        self._respond(found, motion, periods)
+        free = self.free.get(kpi, found)
+        self._respond(free, motion, periods)
         by_equation, by_hand = np.zeros((2, found.shape[1]), dtype=bool)
         by_equation[motion.places] = True
         if held is not None:
             mask = held.mask[periods]
-            found[periods] = np.where(mask[:, :, None], held.deviation[periods][:, :, None], found[periods])
+            free[periods] = np.where(mask[:, :, None], held.deviation[periods][:, :, None], free[periods])
             by_hand = np.asarray(mask.any(axis=0))
-        found[periods] = motion.spread(found[periods], periods, by_equation, by_hand)
+        free[periods] = motion.spread(free[periods], periods, by_equation, by_hand)
+        if held is not None and free is not found:
+            total = free[periods] + held.added[periods][:, :, None]
+            found[periods] = motion.spread(total, periods, np.zeros_like(held.places), held.places)
 
     def _respond(self, found: np.ndarray, motion: Motion, periods: slice) -> None:
         """Add up what causes and own past bring, period by period where the own past counts."""

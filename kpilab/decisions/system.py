@@ -5,7 +5,7 @@ the multiplication.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,14 +56,20 @@ class System:
         """
         found: dict[str, Held] = {}
         problems: list[Problem] = []
-        for intervention in interventions:
-            deviation, mask = _imposed(self, intervention, problems)
-            before = found.get(intervention.kpi)
-            if before is not None:
-                deviation, mask = deviation + before.deviation, mask | before.mask
-            found[intervention.kpi] = Held(deviation, mask)
+        for one in interventions:
+            deviation, mask = _imposed(self, one, problems)
+            before = found.get(one.kpi) or self._nothing_held(one.kpi)
+            if one.added and one.kpi in self.motions:
+                found[one.kpi] = replace(before, added=before.added + deviation)
+            else:
+                both = before.deviation + deviation
+                found[one.kpi] = replace(before, deviation=both, mask=before.mask | mask)
         stop_on(problems)
         return {kpi: self._spread_by_hand(kpi, held) for kpi, held in found.items()}
+
+    def _nothing_held(self, kpi: str) -> Held:
+        nothing = np.zeros(self.shape[:2])
+        return Held(nothing, nothing.astype(bool), nothing, self.baseline.tree(kpi).own)
 
     def _spread_by_hand(self, kpi: str, held: Held) -> Held:
         if kpi in self.motions:
@@ -72,7 +78,7 @@ class System:
         nobody = np.zeros(held.mask.shape[1], dtype=bool)
         whole = slice(0, len(held.mask))
         moved = spread(held.deviation[:, :, None].copy(), whole, nobody, np.asarray(held.mask.any(axis=0)))
-        return Held(moved[:, :, 0], held.mask)
+        return replace(held, deviation=moved[:, :, 0])
 
     def outcomes(self, deviations: Mapping[str, np.ndarray], kpis: Iterable[str]) -> dict[str, np.ndarray]:
         """Return what KPIs may become, shape (H, P, R), computed ones from the outcomes of their parts."""

@@ -211,7 +211,8 @@ def what_if(
     -----
     `median`, `conf_low` and `conf_high` say where the KPI will be: they hold what is not known of the arrows
     *and* what happens anyway. `effect`, `effect_low` and `effect_high` say what the change does: they hold what
-    is not known of the arrows alone. A KPI that is changed is held there: it does not listen to its causes.
+    is not known of the arrows alone. A KPI that is changed is held there: it does not listen to its causes; what an
+    action promises, or a change with the word ``added``, comes on top of what they do.
     The first call with some `links` estimates and forecasts; the next ones reuse that.
     """
     prepared = prepare_what_if(

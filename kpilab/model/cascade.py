@@ -211,7 +211,8 @@ class Action(Noun):
 
     `starts` gives single units a start of their own (a staggered roll-out; `start` holds for the rest),
     `ramp` the number of periods until the full effect, `unaffected` KPIs that it cannot have moved: when they
-    move all the same, something else happened.
+    move all the same, something else happened. `requires` and `excludes` name actions without which, or with
+    which, it cannot be done; `status` says whether what it costs and promises is official or the author's own.
     """
 
     id: Id
@@ -227,6 +228,9 @@ class Action(Noun):
     process: Id | None = None
     expects: dict[str, Change] = Field(default_factory=dict)
     unaffected: Annotated[tuple[Id, ...], BeforeValidator(as_tuple)] = ()
+    requires: Annotated[tuple[Id, ...], BeforeValidator(as_tuple)] = ()
+    excludes: Annotated[tuple[Id, ...], BeforeValidator(as_tuple)] = ()
+    status: TargetStatus = "official"
     source: str = ""
 
     @field_validator("expects", mode="before")

@@ -16,6 +16,7 @@ PLURAL = {
     "owner": "owners",
     "unit": "units",
     "kpi": "kpis",
+    "action": "actions",
 }
 REFERENCES = {
     "objectives": {"supports": "objective", "owner": "owner"},
@@ -29,7 +30,7 @@ REFERENCES = {
     "targets": {"kpi": "kpi", "unit": "unit", "process": "process"},
 }
 """Keys of each list that name an entry of another, by what they name."""
-_WITH_IDS = (*PLURAL.values(), "actions")
+_WITH_IDS = tuple(PLURAL.values())
 
 
 def reference_problems(cascade: Cascade, unread: frozenset[str] = frozenset()) -> list[Problem]:
@@ -90,6 +91,8 @@ def _references(cascade: Cascade) -> Iterator[tuple[str, int, str, str, str | No
         yield from (("actions", position, "expects", "kpi", kpi) for kpi in action.expects)
         yield from (("actions", position, "unaffected", "kpi", kpi) for kpi in action.unaffected)
         yield from (("actions", position, "starts", "unit", unit) for unit in action.starts)
+        yield from (("actions", position, "requires", "action", other) for other in action.requires)
+        yield from (("actions", position, "excludes", "action", other) for other in action.excludes)
     for position, link in enumerate(cascade.links):
         yield from (("links", position, "except", "unit", unit) for unit in link.excluded)
 
@@ -203,6 +206,12 @@ def _action_faults(cascade: Cascade) -> Iterator[Problem]:
             yield Problem(
                 where, f"action '{action.id}' expects '{kpi}' to move and to be unaffected; drop one"
             )
+        for other in sorted({action.id} & {*action.requires, *action.excludes}):
+            where = cascade.where("actions", f"#{position}")
+            yield Problem(where, f"action '{other}' requires or excludes itself; drop it there")
+        for other in sorted(set(action.requires) & set(action.excludes)):
+            where = cascade.where("actions", f"#{position}", "excludes")
+            yield Problem(where, f"action '{action.id}' both requires and excludes '{other}'; drop one")
         elsewhere = sorted(set(action.starts) - cascade.with_descendants(action.units))
         for unit in elsewhere if action.units else []:
             where = cascade.where("actions", f"#{position}", "starts")

@@ -9,7 +9,7 @@ from kpilab.model.parts import Noun
 from kpilab.model.references import PLURAL, REFERENCES
 
 LEVELS = "levels"
-_NAMED = (*PLURAL.values(), "actions")
+_NAMED = tuple(PLURAL.values())
 
 Renames = Mapping[str, Mapping[str, str]]
 """Old id to new id, per list of the cascade (and for ``levels``)."""
@@ -99,7 +99,9 @@ def _nested(entry: Any, renames: Renames) -> dict[str, Any]:
     """Return the fields that hold several references, translated."""
     units, kpis, owners = (renames.get(noun, {}) for noun in ("units", "kpis", "owners"))
     changes: dict[str, Any] = {}
+    actions = renames.get("actions", {})
     lists = {"units": units, "excluded": units, "unaffected": kpis, LEVELS: renames.get(LEVELS, {})}
+    lists |= {"requires": actions, "excludes": actions}
     for field, names in lists.items():
         if names and hasattr(entry, field):
             changes[field] = tuple(names.get(name, name) for name in getattr(entry, field))
