@@ -186,11 +186,14 @@ def explain(
     unit: Annotated[str | None, typer.Option(help="Default: the highest that has the KPI.")] = None,
     against: Annotated[str | None, typer.Option(help="Another unit to compare with, at the end.")] = None,
     level: Annotated[str | None, typer.Option(help="Divide among the units of this level.")] = None,
+    causes: Annotated[bool, typer.Option("--causes", help="Say what tested links account for.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say why a KPI moved, or why two units differ: contributions that add up to the change."""
+    cascade, history = _read(folder)
     asked: dict[str, Any] = {"kpi": kpi, "start": start, "end": end, "unit": unit, "against": against}
-    _print(kl.explain(*_read(folder), **asked, level=level), as_json)
+    tested = kl.fit_links(cascade, history) if causes else None
+    _print(kl.explain(cascade, history, **asked, level=level, links=tested), as_json)
 
 
 @app.command()

@@ -81,6 +81,13 @@ def test_explain_prints_contributions_that_add_up(example_folder, capsys):
     assert "Glasgow Royal Infirmary" in text
 
 
+def test_explain_says_what_links_account_for_when_asked(starter, capsys):
+    cascade = kl.read_cascade(starter)
+    effect = cascade.links[0].effect
+    said = strict(run(capsys, "explain", starter, "--kpi", effect, "--causes", "--json")[1])["glance"]
+    assert said["explained"] is not None
+
+
 def test_explain_names_everything_that_is_wrong_at_once(example_folder, capsys):
     code, out, err = run(
         capsys, "explain", example_folder, "--kpi", "seen", "--start", "soon", "--end", "2023-03", "--unit", "S1"

@@ -168,6 +168,54 @@ def test_difference_between_two_units_is_divided_among_the_children_of_both(exam
     assert found.glance()["against"].item() == lothian
 
 
+def test_several_units_at_the_top_are_explained_together(tmp_path):
+    """Without the company both shops are the whole: 400 to 500, conversion 1/3 to 1/2."""
+    text = SHOP.replace("  - {unit: all, name: Company, level: company}\n", "").replace(", parent: all", "")
+    text = text[: text.index("targets:")]
+    assert two_months(tmp_path / "sum", "revenue", text).tidy()["contribution"].tolist() == [100, 0]
+    ratio = two_months(tmp_path / "ratio", "conversion", text)
+    assert (ratio.start_value, ratio.end_value) == (pytest.approx(1 / 3), 0.5)
+    assert ratio.glance()["unit"].item() == "all"
+    assert ratio.title == "All units of level 'shop': Conversion, 2023-02 since 2023-01"
+    assert adds_up(ratio)
+    basket = two_months(tmp_path / "formula", "basket", text)
+    assert basket.change == pytest.approx(500 / 30 - 10)
+    assert adds_up(basket)
+    assert adds_up(basket.at("shop"))
+
+
+def test_defaults_are_the_last_complete_period_and_a_year_before(example_cascade, example_history):
+    about = kl.explain(example_cascade, example_history, kpi="seen_within_4h").glance().iloc[0]
+    assert (about["start"], about["end"], about["unit"]) == ("2022-03", "2023-03", "S92000003")
+
+
+def test_one_child_can_be_explained_on_its_own(example_cascade, example_history):
+    found = kl.explain(example_cascade, example_history, kpi="seen_within_4h", **MARCH).of_unit("S08000031")
+    whole = kl.explain(example_cascade, example_history, kpi="seen_within_4h", unit="S08000031", **MARCH)
+    pd.testing.assert_frame_equal(found.tidy(), whole.tidy())
+    with pytest.raises(kl.InputError, match="unknown unit"):
+        found.of_unit("nowhere")
+    with pytest.raises(kl.InputError, match="has no part 'x'; none is declared"):
+        found.of_part("x")
+
+
+def test_going_back_turns_every_sign(tmp_path):
+    """The months exchanged: what contributed now takes away."""
+    exchanged = ROWS.replace("2023-01", "x").replace("2023-02", "2023-01").replace("x", "2023-02")
+    for kpi in ("revenue", "conversion", "speed", "per_day", "basket"):
+        there = two_months(tmp_path / kpi / "there", kpi).tidy()["contribution"]
+        back = two_months(tmp_path / kpi / "back", kpi, rows=exchanged).tidy()["contribution"]
+        assert back.tolist() == pytest.approx((-there).tolist(), abs=1e-12)
+
+
+def test_the_same_question_gives_the_same_bytes_and_its_table_is_a_copy(tmp_path):
+    found, again = two_months(tmp_path / "one", "conversion"), two_months(tmp_path / "two", "conversion")
+    assert (repr(found), found._repr_html_()) == (repr(again), again._repr_html_())
+    changed = found.tidy()
+    changed["contribution"] = 0
+    assert adds_up(found)
+
+
 # --- Simpson's paradox ------------------------------------------------------------------------------------
 
 

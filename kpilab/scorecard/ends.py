@@ -167,13 +167,16 @@ class Ends:
     def sums(self, kpi: Kpi, end: End, units: Iterable[str]) -> Sums:
         """Return numerators and denominators of some units, shape (C,); NaN where nothing is known."""
         panel = self.panel(kpi, end)
-        at = np.array([self.place[unit] for unit in units], dtype=int)
+        at = self._positions(units)
         return Sums(panel.numerator[0, at], panel.denominator[0, at])
 
     def missing(self, kpi: Kpi, end: End, units: Iterable[str]) -> np.ndarray:
         """Return how many reports each unit should have delivered and did not, shape (C,)."""
-        at = np.array([self.place[unit] for unit in units], dtype=int)
+        at = self._positions(units)
         return self.panel(kpi, end).n_missing[0, at]
+
+    def _positions(self, units: Iterable[str]) -> np.ndarray:
+        return np.array(list(map(self.place.__getitem__, units)), dtype=int)
 
     def below(self, kpi: Kpi, units: tuple[str, ...], level: str | None) -> Below:
         """Return the units of a level under some units, or those directly below when no level is given.

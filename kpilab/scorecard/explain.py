@@ -352,7 +352,7 @@ def _closed(table: pd.DataFrame, change: float) -> pd.DataFrame:
 
 def _named(ends: Ends, kpi: Kpi, table: pd.DataFrame) -> pd.DataFrame:
     cascade, whole = ends.cascade, unit_name(ends.cascade, ends.end)
-    units = [cascade.named("units", child) for child in table["child"]]
+    units = [cascade.named("units", child) for child in table["child"].tolist()]
     parts = {part: part_name(cascade, part) for part in set(table["part"])}
     of_part = table["effect"].isin(OF_PARTS)
     return table.assign(
