@@ -30,55 +30,45 @@ def _duplicates(cascade: Cascade, history: History) -> Iterator[Finding]:
 
 def _gaps(cascade: Cascade, history: History) -> Iterator[Finding]:
     """Report runs of missing periods inside a unit's span, measures with the same gap together."""
-    known = ~np.isnan(history.values)
-    for u, unit in enumerate(history.units):
-        runs: dict[tuple[int, int], list[str]] = {}
-        for m, measure in enumerate(history.measures):
-            for run in _runs_inside(known[:, u, m]):
-                runs.setdefault(run, []).append(measure)
-        for (first, last), measures in sorted(runs.items()):
-            span = _span(history, first, last)
-            before = history.where(unit, history.periods[first - 1])
-            length = count_of(last - first + 1, "period")
-            what = f"{unit}: no {listed(measures, most=3)} in {span} ({length}; row before: {before})"
-            yield Finding(
-                "warning",
-                "gap",
-                f"{unit}, {span}",
-                what,
-                "find the missing rows, or say that the unit did not report",
-            )
+    runs: dict[tuple[int, int, int], list[str]] = {}
+    for measure in history.measures:
+        for run in _runs_inside(~np.isnan(history.measure(measure))):
+            runs.setdefault(run, []).append(measure)
+    for (u, first, last), measures in sorted(runs.items()):
+        unit, span = history.units[u], _span(history, first, last)
+        before = history.where(unit, history.periods[first - 1])
+        length = count_of(last - first + 1, "period")
+        what = f"{unit}: no {listed(measures, most=3)} in {span} ({length}; row before: {before})"
+        remedy = "find the missing rows, or say that the unit did not report"
+        yield Finding("warning", "gap", f"{unit}, {span}", what, remedy)
 
 
-def _runs_inside(known: np.ndarray) -> list[tuple[int, int]]:
-    """Return (first, last) of each run of missing periods between a series' first and last value."""
-    present = np.flatnonzero(known)
-    jumps = np.flatnonzero(np.diff(present) > 1)
-    return [(int(present[j]) + 1, int(present[j + 1]) - 1) for j in jumps]
+def _runs_inside(known: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Return (unit, first, last) of each run of missing periods between a unit's first and last value."""
+    unit, period = np.nonzero(known.T)
+    for i in np.flatnonzero((np.diff(unit) == 0) & (np.diff(period) > 1)):
+        yield int(unit[i]), int(period[i]) + 1, int(period[i + 1]) - 1
 
 
 def _starts_and_ends(cascade: Cascade, history: History) -> Iterator[Finding]:
-    known = ~np.isnan(history.values)
-    any_unit = known.any(axis=1)
+    """Report units whose measures start after the first period of a measure, or end before the last of all."""
+    found: dict[tuple[int, str, int], list[str]] = {}
     last_period = len(history.periods) - 1
-    for u, unit in enumerate(history.units):
-        starts: dict[int, list[str]] = {}
-        ends: dict[int, list[str]] = {}
-        for m, measure in enumerate(history.measures):
-            present = np.flatnonzero(known[:, u, m])
-            if not len(present):
-                continue
-            first_of_all = int(np.flatnonzero(any_unit[:, m])[0])
-            if present[0] > first_of_all:
-                starts.setdefault(int(present[0]), []).append(measure)
-            if present[-1] < last_period:
-                ends.setdefault(int(present[-1]), []).append(measure)
-        for verb, rule, found in (("starts", "unit_starts", starts), ("ends", "unit_ends", ends)):
-            for position, measures in sorted(found.items()):
-                period = history.periods[position]
-                what = f"{unit} {verb} {period_text(period)}: {listed(measures, most=3)}"
-                remedy = "expected if it opened, closed or changed its reporting then; else find the rows"
-                yield Finding("note", rule, history.where(unit, period), what, remedy)
+    for measure in history.measures:
+        known = ~np.isnan(history.measure(measure))
+        reports = known.any(axis=0)
+        first, last = known.argmax(axis=0), last_period - known[::-1].argmax(axis=0)
+        late = np.flatnonzero(reports & (first > first.min(where=reports, initial=last_period)))
+        early = np.flatnonzero(reports & (last < last_period))
+        for rule, units, positions in (("unit_starts", late, first), ("unit_ends", early, last)):
+            for u in units.tolist():
+                found.setdefault((u, rule, int(positions[u])), []).append(measure)
+    for u, rule, position in sorted(found, key=lambda key: (key[0], key[1] == "unit_ends", key[2])):
+        unit, period = history.units[u], history.periods[position]
+        verb = "starts" if rule == "unit_starts" else "ends"
+        what = f"{unit} {verb} {period_text(period)}: {listed(found[u, rule, position], most=3)}"
+        remedy = "expected if it opened, closed or changed its reporting then; else find the rows"
+        yield Finding("note", rule, history.where(unit, period), what, remedy)
 
 
 def _negative_counts(cascade: Cascade, history: History) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ def parquet_table(path: Path, name: str) -> SourceTable:
     duckdb.Error
         When the file cannot be read.
     """
-    with duckdb.connect() as connection:
+    with _connected() as connection:
         relation = connection.read_parquet(str(path))
         types = {
             column: str(kind).split("(")[0]
@@ -145,9 +145,14 @@ class _FirstInFile(FirstRows):
         return self.table.first_row_numbers(self.places, self.size)
 
 
+def _connected() -> duckdb.DuckDBPyConnection:
+    """Open a connection that draws no progress bar: standard output belongs to the results."""
+    return duckdb.connect().execute("SET enable_progress_bar = false")
+
+
 def _query(sql: str, **tables: pd.DataFrame) -> dict[str, np.ndarray]:
     """Run a query on a connection of its own; NULL becomes NaN in numbers and None in texts."""
-    with duckdb.connect() as connection:
+    with _connected() as connection:
         for name, table in tables.items():
             connection.register(name, table)
         found = connection.execute(sql).fetchnumpy()
