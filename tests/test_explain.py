@@ -232,7 +232,7 @@ def test_simpsons_paradox_is_named_with_the_kidney_stones_of_charig_1986(tmp_pat
     """Success by stone size, open surgery then percutaneous: both sizes fall, together 78 % rises to 83 %."""
     found = two_months(tmp_path, "conversion", rows=STONES)
     assert found.glance()["simpsons_paradox"].item()
-    assert "Simpson's paradox: every part fell or stood still, and yet the whole rose" in found.text
+    assert "every unit that is there at both ends fell or stood still, and yet the whole rose" in found.text
     assert (round(found.start_value, 2), round(found.end_value, 2)) == (0.78, 0.83)
     assert not two_months(tmp_path / "none", "conversion").simpsons_paradox
 
@@ -368,10 +368,10 @@ def test_value_that_does_not_exist_is_said_with_its_reason(tmp_path):
 
 
 def test_formula_without_a_way_names_the_line(tmp_path):
-    text = SHOP.replace('formula: "revenue / orders"', 'formula: "1 / (a * b)"')
-    rows = "period,unit,a,b\n2023-01,a,-1,0\n2023-01,b,0,-1\n2023-02,a,1,1\n2023-02,b,1,1\n"
-    rows = rows.replace("2023-01,a,-1,0", "2023-01,a,-1,1").replace("2023-01,b,0,-1", "2023-01,b,1,1")
-    with pytest.raises(kl.InputError, match="has no value"):
+    """From 1 - 2 to 2 - 1: whichever moves first, the two are equal half way."""
+    text = SHOP.replace("revenue / orders", "1 / (orders - visits)")
+    rows = ROWS.splitlines()[0] + "\n2023-01,a,100,1,2,2,1,1\n2023-02,a,200,2,1,3,1,1\n"
+    with pytest.raises(kl.InputError, match=r"cascade.yaml:\d+: .*no value on any way from start to end"):
         two_months(tmp_path, "basket", text, rows)
 
 

@@ -88,3 +88,14 @@ def test_names_are_text_in_the_picture_and_the_section(tmp_path):
 def test_only_as_many_kpis_as_wanted(tmp_path, most):
     cascade, history, card = a_year(tmp_path)
     assert why_moved(cascade, history, card, "all", most=most).body.count("<section>") == most
+
+
+def test_what_cannot_be_divided_is_said_and_the_rest_is_shown(tmp_path):
+    """1 / (orders - visits) from 1 - 2 to 2 - 1: whichever moves first, the two are equal half way."""
+    text = SHOP.replace("revenue / orders", "1 / (orders - visits)")
+    rows = ROWS.splitlines()[0] + "\n2022-01,a,100,1,2,2,1,1\n2023-01,a,200,2,1,3,1,1\n"
+    cascade, history = shops(tmp_path, text, rows)
+    body = why_moved(cascade, history, kl.roll_up(cascade, history, period="2023-01"), "a", most=9).body
+    assert "Cannot be divided: cascade.yaml" in body
+    assert "no value on any way from start to end" in body
+    assert body.count("<svg") >= 3

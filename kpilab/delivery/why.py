@@ -10,6 +10,7 @@ from kpilab.delivery.pages import Page
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
 from kpilab.model.periods import Span
+from kpilab.problems import InputError
 from kpilab.scorecard.causes import FittedLink
 from kpilab.scorecard.explain import Explanation, explain
 from kpilab.scorecard.rollup import Scorecard, roll_up
@@ -89,10 +90,13 @@ def _why_section(
     moved: str,
     links: tuple[FittedLink, ...] | None,
 ) -> str:
-    found = explain(cascade, history, kpi=kpi.id, end=scorecard.span, unit=unit, links=links)
-    drawn = _drawn(found, MOST_STEPS, "")
     head = heading_html(f"{kpi.name}{': ' + moved if moved else ''}")
-    return f"<section>{head}{drawn._repr_html_()}{paragraphs_html(found.text)}</section>"
+    try:
+        found = explain(cascade, history, kpi=kpi.id, end=scorecard.span, unit=unit, links=links)
+    except InputError as error:
+        return f"<section>{head}{paragraphs_html(f'Cannot be divided: {error}')}</section>"
+    picture = _drawn(found, MOST_STEPS, "")
+    return f"<section>{head}{picture._repr_html_()}{paragraphs_html(found.text)}</section>"
 
 
 def _drawn(explanation: Explanation, most: int, title: str) -> Chart:

@@ -251,8 +251,8 @@ class Explanation(Result):
     def _paradox_said(self) -> str:
         way, other = ("rose", "fell") if self.change < 0 else ("fell", "rose")
         return (
-            f"Simpson's paradox: every part {way} or stood still, and yet the whole {other}; "
-            "the weights moved, not the parts."
+            f"Simpson's paradox: every unit that is there at both ends {way} or stood still, and yet the whole "
+            f"{other}: what moved it is where the weight went."
         )
 
     def _stability_said(self) -> str:
