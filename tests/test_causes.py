@@ -114,7 +114,8 @@ def test_only_supported_links_count_and_others_are_shown(tmp_path):
     assert table["contribution"].tolist() == [0, 0, 2]
     assert table["implied"].iloc[0] == 40
     assert "only 2 units" in table["reason"].iloc[1]
-    assert "No supported link accounts for any of it" in found.text
+    assert "No supported link accounts for any of it: of 2 links into it, none counts" in found.text
+    assert "No link of the map leads into it" in explained(tmp_path / "none", "stock", links[2:]).text
 
 
 def test_causes_need_links_and_two_spans(tmp_path):

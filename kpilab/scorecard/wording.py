@@ -76,6 +76,8 @@ def causes_said(cascade: Cascade, kpi: Kpi, table: pd.DataFrame, change: float) 
         Of `causal_rows`; its last row is what is unexplained.
     """
     counted = table[(table["verdict"] == "supported") & (table["n_units"] > 0)]
+    if len(table) == 1:
+        return "No link of the map leads into it: no cause is modelled."
     if counted.empty:
         return f"No supported link accounts for any of it: of {count_of(len(table) - 1, 'link')} into it, none counts."
     names = listed([cascade.kpi(cause).name for cause in counted["cause"]])
