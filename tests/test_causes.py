@@ -65,7 +65,7 @@ def test_a_sum_adds_up_what_its_units_causes_moved(tmp_path):
     about = found.glance().iloc[0]
     assert about[["explained", "explained_low", "explained_high"]].tolist() == [40, 20, 60]
     assert (
-        "Supported links (Speed) account for +40 (2000 % of the change), 95 % interval +20 to +60"
+        "Supported links (Speed) account for +40, 95 % interval +20 to +60"
         in found.text
     )
 
