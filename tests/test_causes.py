@@ -64,10 +64,7 @@ def test_a_sum_adds_up_what_its_units_causes_moved(tmp_path):
     assert table["contribution"].sum() == found.change
     about = found.glance().iloc[0]
     assert about[["explained", "explained_low", "explained_high"]].tolist() == [40, 20, 60]
-    assert (
-        "Supported links (Speed) account for +40, 95 % interval +20 to +60"
-        in found.text
-    )
+    assert "Supported links (Speed) account for +40, 95 % interval +20 to +60" in found.text
 
 
 def test_in_a_ratio_units_count_by_their_mean_weight(tmp_path):
