@@ -21,6 +21,9 @@ from kpilab.evidence.regress.linear import Floats, NotEstimable
 Method = Literal["sdid", "sc", "did"]
 PLACEBOS = 200
 _TINY_RIDGE = 1e-6
+_WELL_POSED = 1e-6
+_SLACK = 1e-12
+_PIVOTS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,14 +279,43 @@ def _weights(columns: Floats, target: Floats, zeta: float, *, intercept: bool) -
     """Minimise ‖columns·w + c − target‖² + rows·zeta²·‖w‖² over the simplex; c is free with `intercept`."""
     if intercept:
         columns, target = columns - columns.mean(axis=0), target - target.mean()
-    n_rows, n_columns = columns.shape
-    distances = np.vstack([columns - target[:, None], np.sqrt(n_rows) * zeta * np.eye(n_columns)])
-    size = np.sqrt((distances**2).sum(axis=0).min())
-    scaled = distances / size if size > 0 else distances
-    system = np.vstack([scaled, np.ones(n_columns)])
-    solved, _ = optimize.nnls(system, np.concatenate([np.zeros(len(scaled)), [1.0]]), maxiter=50 * n_columns)
+    n_columns = columns.shape[1]
+    distances = columns - target[:, None]
+    gram = distances.T @ distances
+    ridge = len(columns) * zeta**2
+    size = float((np.diag(gram) + ridge).min())
+    system = (gram + ridge * np.eye(n_columns)) / (size if size > 0 else 1.0) + 1.0
+    solved = _by_pivoting(system) if ridge > _WELL_POSED * float(np.trace(gram)) else None
+    if solved is None:
+        padded = np.vstack([distances, np.sqrt(ridge) * np.eye(n_columns)]) / np.sqrt(size if size > 0 else 1.0)
+        ones = np.concatenate([np.zeros(len(padded)), [1.0]])
+        solved, _ = optimize.nnls(np.vstack([padded, np.ones(n_columns)]), ones, maxiter=50 * n_columns)
     weights: Floats = solved / solved.sum()
     return weights
+
+
+def _by_pivoting(system: Floats) -> Floats | None:
+    """Minimise ½u'Mu − 1'u over u ≥ 0 by block principal pivoting; None if it does not settle.
+
+    With a ridge most weights are positive, so that starting from all of them takes a few steps.
+
+    References
+    ----------
+    Kim, J. & Park, H. (2011). Fast nonnegative matrix factorization: an active-set-like method and comparisons.
+    SIAM Journal on Scientific Computing 33, 3261–3281.
+    """
+    inside = np.ones(len(system), dtype=bool)
+    for _ in range(_PIVOTS):
+        solved = np.zeros(len(system))
+        solved[inside] = np.linalg.solve(system[np.ix_(inside, inside)], np.ones(int(inside.sum())))
+        gradient = system @ solved - 1.0
+        wrong = (inside & (solved < 0)) | (~inside & (gradient < -_SLACK))
+        if not wrong.any():
+            return solved
+        inside ^= wrong
+        if not inside.any():
+            return None
+    return None
 
 
 def _contrast(values: Floats, fit: SyntheticDid) -> Floats:
