@@ -10,7 +10,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: .venv report test test-browser lint bench calibrate lock clean
+.PHONY: .venv report test test-browser lint bench calibrate calibrate-actions lock clean
 
 report: $(READY)
 	@$(BIN)/kpilab report $(CASCADE)
@@ -35,6 +35,9 @@ bench: $(READY)
 
 calibrate: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks.calibration
+
+calibrate-actions: $(READY)
+	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks.calibration_actions
 
 # Writes the newest versions that pyproject.toml allows. Only names, versions and hashes: no download host.
 lock: $(READY)

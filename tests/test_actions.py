@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 import kpilab as kl
+from kpilab.model.parts import Change
 from kpilab.problems import InputError
+from tests.real_data import AIRPORTS, write_airports
 from tests.simulated import simulated
 
 PERIODS, START = 72, 48
@@ -284,6 +286,35 @@ def test_a_kpi_above_the_actions_units_is_out_of_reach(tmp_path):
     assert result.verdict == "untestable"
     assert "exists at level company only" in result.reason
     assert "action_out_of_reach" in set(kl.check(cascade, history).tidy()["rule"])
+
+
+def test_a_red_kpi_without_an_initiative_is_a_finding(tmp_path):
+    """Every team misses the target; the initiative works at one of them only."""
+    cascade, history = with_actions(
+        tmp_path, {"y": panel(6)}, [action([0])], more="targets:\n  - {kpi: y, target: 500}"
+    )
+    kpis = tuple(kpi.model_copy(update={"better": "higher"}) for kpi in cascade.kpis)
+    found = kl.check(cascade.replace(kpis=kpis), history).tidy()
+    what = found.loc[found["rule"] == "red_kpi_without_action", "what"].item()
+    assert "misses its target at 5 units (u1, u2, u3 and 2 more)" in what
+
+
+def test_us_airports_some_runways_worked_and_some_did_not(tmp_path):
+    """Chicago's new runway in 2008 brought flights back on time, Washington Dulles' did not do what was hoped."""
+    if not AIRPORTS.exists():
+        pytest.skip(
+            "the airports extract is not here: BTS on-time statistics, via the CORGIS Dataset Project"
+        )
+    cascade = kl.read_cascade(write_airports(tmp_path / "airports"))
+    hoped = {"on_time": Change(amount=0.05)}
+    actions = tuple(a.model_copy(update={"expects": hoped}) for a in cascade.actions)
+    results = kl.evaluate_actions(cascade.replace(actions=actions), kl.read_history(cascade))
+    found = {result.action.id: result for result in results}
+    assert found["ord_runway"].verdict == "worked"
+    assert found["ord_runway"].size.conf_low > 0.02
+    assert found["sea_runway"].verdict == "worked"
+    assert found["iad_runway"].verdict == "did not work"
+    assert found["atl_runway"].verdict == "inconclusive"
 
 
 def test_the_example_says_what_history_can_say(example_cascade, example_history):

@@ -1,4 +1,7 @@
-"""What is wrong with the actions before anything is estimated: they reach no KPI, no objective, no history."""
+"""What is wrong with the actions before anything is estimated: they reach no KPI, no objective, no history.
+
+And the other way round: KPIs that miss their target where no initiative works on them.
+"""
 
 from collections.abc import Iterator
 
@@ -9,14 +12,17 @@ from kpilab.model.cascade import Action, Cascade
 from kpilab.model.history import History
 from kpilab.model.periods import period_text
 from kpilab.problems import Finding
-from kpilab.show import listed
+from kpilab.scorecard.rollup import roll_up
+from kpilab.show import count_of, listed
 
 
 def findings(cascade: Cascade, history: History | None = None) -> list[Finding]:
     """List actions that reach no KPI, no objective, or begin where history does not."""
     steps = [_without_kpi, _without_objective, _out_of_reach]
     found = [finding for step in steps for finding in step(cascade)]
-    return found if history is None else [*found, *_outside_history(cascade, history)]
+    if history is None:
+        return found
+    return [*found, *_outside_history(cascade, history), *_red_without_action(cascade, history)]
 
 
 def _where(cascade: Cascade, action: Action, key: str = "") -> str:
@@ -77,3 +83,41 @@ def _outside_history(cascade: Cascade, history: History) -> Iterator[Finding]:
             what = f"action '{action.id}' starts in {action.start}, history ends in {last}: it cannot be judged yet"
             remedy = f"judge it {spans.fewest_after} periods after its start at the earliest"
             yield Finding("note", "action_after_history", where, what, remedy)
+
+
+def _red_without_action(cascade: Cascade, history: History) -> Iterator[Finding]:
+    """Report KPIs that miss their target at units which no initiative for them, begun and not ended, reaches."""
+    if not cascade.actions:
+        return
+    card = roll_up(cascade, history)
+    missed = card.table[card.table["status"] == "missed"]
+    at_work = _at_work(cascade, history)
+    for kpi_id, rows in missed.groupby("kpi", sort=False):
+        covered = frozenset().union(*(units for kpis, units in at_work if kpi_id in kpis))
+        alone = [str(unit) for unit in rows["unit"] if unit not in covered]
+        if alone:
+            units = count_of(len(alone), "unit")
+            what = f"kpi '{kpi_id}' misses its target at {units} ({listed(alone, most=3)}) in {card.span}, "
+            what += "and no initiative moves it there"
+            remedy = "start one, or say under expects of an action that it moves this KPI"
+            yield Finding(
+                "warning", "red_kpi_without_action", cascade.where("kpis", str(kpi_id)), what, remedy
+            )
+
+
+def _at_work(cascade: Cascade, history: History) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """Return, for each initiative not ended before history does, the KPIs it moves and the units it reaches.
+
+    What an initiative does below a unit it does for that unit too.
+    """
+    found = []
+    for action in cascade.actions:
+        over = action.end is not None and cascade.period(action.end) < history.periods[-1]
+        if action.kind != "initiative" or over:
+            continue
+        units = set(cascade.with_descendants(action.units or [root.id for root in cascade.roots()]))
+        for unit in cascade.units:
+            if cascade.with_descendants([unit.id]) & units:
+                units.add(unit.id)
+        found.append((downstream(cascade, kpis_of(cascade, action)), frozenset(units)))
+    return found

@@ -287,7 +287,9 @@ def _weights(columns: Floats, target: Floats, zeta: float, *, intercept: bool) -
     system = (gram + ridge * np.eye(n_columns)) / (size if size > 0 else 1.0) + 1.0
     solved = _by_pivoting(system) if ridge > _WELL_POSED * float(np.trace(gram)) else None
     if solved is None:
-        padded = np.vstack([distances, np.sqrt(ridge) * np.eye(n_columns)]) / np.sqrt(size if size > 0 else 1.0)
+        padded = np.vstack([distances, np.sqrt(ridge) * np.eye(n_columns)]) / np.sqrt(
+            size if size > 0 else 1.0
+        )
         ones = np.concatenate([np.zeros(len(padded)), [1.0]])
         solved, _ = optimize.nnls(np.vstack([padded, np.ones(n_columns)]), ones, maxiter=50 * n_columns)
     weights: Floats = solved / solved.sum()
