@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import kpilab as kl
-from kpilab.problems import InputError, Problem, stop_on
+from kpilab.problems import InputError, Problem, one_problem, stop_on
 
 if TYPE_CHECKING:
     from kpilab.model.checks import CheckReport
@@ -321,6 +321,29 @@ def plan(
         period=period, actions=actions or None, costs=read_amounts(costs or ()), objective=objective,
     )  # fmt: skip
     _print(found, as_json)
+
+
+@app.command()
+def card(
+    folder: Folder,
+    owner: Annotated[list[str] | None, typer.Option(help="Whose page; repeat it.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="A page for every owner.")] = False,
+    period: Period = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a page per owner: what they look after, what it moves, and why that matters."""
+    if not owner and not everybody:
+        raise one_problem("card", "say whose page: --owner ID, or --all")
+    cascade, history = _read(folder)
+    chosen: Any = "all" if everybody else owner
+    tested = kl.fit_links(cascade, history)
+    if as_json:
+        names = [each.id for each in cascade.owners] if everybody else owner or []
+        cards = [kl.line_of_sight(cascade, history, tested, owner=name, period=period) for name in names]
+        rows = [row for each in cards for row in each.tidy().to_dict("records")]
+        _print_json({"n_cards": len(cards), "period": str(cards[0].span) if cards else None}, rows)
+    else:
+        print(*kl.write_cards(cascade, history, tested, owners=chosen, period=period), sep="\n")
 
 
 @app.command("map")

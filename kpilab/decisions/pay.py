@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from kpilab.decisions.footing import FOOTINGS, Basis, bases
 from kpilab.decisions.incentives import incentives
-from kpilab.decisions.pay_evidence import FOOTINGS, Basis, bases
 from kpilab.decisions.pay_forward import (
     USUAL,
     marks_reached,

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
-from functools import cached_property
 from math import prod
 
 import networkx as nx
@@ -111,13 +110,6 @@ class Whereabouts:
 
     cascade: Cascade
 
-    def home_of(self, person: str) -> str:
-        """Return a person's own unit: the one they are placed in, that is them, or that they lead; or ``""``."""
-        owner = self.cascade.named("owners", person)
-        if owner is not None and owner.unit is not None:
-            return str(owner.unit)
-        return person if self.cascade.named("units", person) is not None else self._led.get(person, "")
-
     def unit_for(self, person: str, kpi: str, level: str | None, unit: str | None = None) -> str:
         """Return the unit at which a KPI counts for a person, ``""`` where there is none.
 
@@ -126,17 +118,13 @@ class Whereabouts:
         if unit is not None:
             return unit
         having = self.cascade.levels_of(self.cascade.kpi(kpi))
-        at: str | None = self.home_of(person)
+        at: str | None = self.cascade.home_of(person)
         while at:
             about = self.cascade.unit(at)
             if about.level == level or (level is None and about.level in having):
                 return at
             at = about.parent
         return ""
-
-    @cached_property
-    def _led(self) -> dict[str, str]:
-        return {unit.owner: unit.id for unit in reversed(self.cascade.units) if unit.owner is not None}
 
 
 def places_of(people: Whereabouts, pay: PayPlan, participant: Participant) -> list[tuple[PayMeasure, Place]]:

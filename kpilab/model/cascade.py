@@ -428,10 +428,21 @@ class Cascade(Noun):
         parent = [place.get(unit.parent or "", -1) for unit in self.units]
         return generations(parent, self.level_ranks.tolist())
 
+    def home_of(self, person: str) -> str:
+        """Return a person's own unit: the one they are placed in, that is them, or that they lead; ``""`` for none."""
+        owner = self.named("owners", person)
+        if owner is not None and owner.unit is not None:
+            return str(owner.unit)
+        return person if self.named("units", person) is not None else self._led.get(person, "")
+
     def objective_of(self, kpi: Kpi) -> Objective | None:
         """Return the objective that a KPI serves through its factor."""
         factor = self.named("factors", kpi.factor)
         return self.named("objectives", factor.objective) if factor else None
+
+    @cached_property
+    def _led(self) -> dict[str, str]:
+        return {unit.owner: unit.id for unit in reversed(self.units) if unit.owner is not None}
 
     @cached_property
     def _by_id(self) -> dict[str, dict[str, Any]]:

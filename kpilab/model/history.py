@@ -14,6 +14,7 @@ from kpilab.model.files import attempt_cascade
 from kpilab.model.history_rows import read_table
 from kpilab.model.periods import period_text
 from kpilab.model.sources import load_tables, table_of
+from kpilab.model.understanding import UNDERSTANDING_FILE, answers_table
 from kpilab.problems import InputError, Problem, stop_on
 
 
@@ -133,6 +134,9 @@ def read_history(cascade: Cascade, source: Any = None) -> History:
         tables = [table_of(source)]
     else:
         tables, problems = load_tables(cascade, cascade.history if source is None else _as_source(source))
+        answers, faults = answers_table(cascade)
+        tables += [table_of(answers, UNDERSTANDING_FILE)] if answers is not None and len(answers) else []
+        problems += faults
     read = []
     for table in tables:
         known, faults = read_table(cascade, table)

@@ -1,4 +1,4 @@
-"""What the pay rests on: the way from each paid KPI to an objective, and what history says of it.
+"""What a KPI rests on: the way from it to an objective, and what history says of it.
 
 A KPI that is itself the outcome of an objective, or adds up to one, needs no evidence: *arithmetic*. Any other
 rests on arrows, and a way is as good as its weakest arrow; of several ways the best one counts. A KPI from

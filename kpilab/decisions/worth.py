@@ -1,0 +1,185 @@
+"""What one step of a KPI at one unit is worth at the end of a path, up to the top, with an interval.
+
+The effects of the arrows on the path are multiplied; the interval follows from their standard errors by the
+delta method (Sobel 1982), as if the arrows were estimated independently. It is the effect along this path,
+not the total effect: `kl.what_if` carries a change along all paths together.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.formula import evaluate_formula
+from kpilab.scorecard.panels import KpiPanel
+
+NORMAL_95 = 1.959963984540054
+
+
+class FittedLink(Protocol):
+    """What is read of a tested link: its arrow and its fit, which is None when untestable."""
+
+    @property
+    def cause(self) -> str:
+        """Return the id of the causing KPI."""
+
+    @property
+    def effect(self) -> str:
+        """Return the id of the KPI that is moved."""
+
+    @property
+    def fit(self) -> Any:
+        """Return the estimate with its standard error, or None."""
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a step of one KPI at one unit does to the last KPI of a path.
+
+    Attributes
+    ----------
+    step : float
+        The step of the first KPI, in its unit of measure, in the direction that is better.
+    change, conf_low, conf_high : float
+        Of the last KPI at `unit`, in its unit of measure; 95 % interval.
+    unit : str
+        The highest unit to which the change could be carried.
+    """
+
+    step: float
+    kpi: str
+    unit: str
+    change: float
+    conf_low: float
+    conf_high: float
+
+
+def natural_step(kpi: Kpi, current: float) -> float:
+    """Return one step for the better: a percentage point of a share, a tenth of what grows with size, else one.
+
+    Examples
+    --------
+    >>> natural_step(Kpi(id="k", name="K", sum="m", better="lower", unit_of_measure="share"), 0.4)
+    -0.01
+    """
+    size = 0.1 * abs(current) if kpi.transform == "log" or kpi.kind in ("sum", "last", "formula") else 1.0
+    size = 0.01 if kpi.unit_of_measure == "share" else size
+    if kpi.better == "near" and kpi.near is not None:
+        return size if current < kpi.near else -size
+    return -size if kpi.better == "lower" else size
+
+
+def worth_of_step(
+    cascade: Cascade,
+    panels: Mapping[str, KpiPanel],
+    links: Iterable[FittedLink],
+    path: Sequence[str],
+    unit: str,
+) -> Worth | None:
+    """Carry a natural step of the first KPI at a unit along a path and up the unit tree.
+
+    Parameters
+    ----------
+    panels : mapping of KPI to KpiPanel of shape (1, U)
+        Where the KPIs stand over the period.
+    links : iterable of tested links
+    path : sequence of str
+        KPIs, joined by arrows or formulas.
+    unit : str
+
+    Returns
+    -------
+    Worth or None
+        None where a value or an estimate on the path is missing.
+    """
+    at = next(i for i, each in enumerate(cascade.units) if each.id == unit)
+    current = {kpi: float(panels[kpi].values[0, at]) for kpi in path}
+    first = cascade.kpi(path[0])
+    if np.isnan(list(current.values())).any():
+        return None
+    step = natural_step(first, current[first.id])
+    moved = _on_scale(first, current[first.id] + step) - _on_scale(first, current[first.id])
+    fitted = {(link.cause, link.effect): link.fit for link in links if link.fit is not None}
+    slopes, errors = [], []
+    for cause, effect in zip(path, path[1:], strict=False):
+        slope, error = _edge(cascade, panels, fitted, cause, effect, at)
+        slopes.append(slope)
+        errors.append(error)
+    if np.isnan(slopes).any() or np.isnan(moved):
+        return None
+    product = float(np.prod(slopes))
+    others = [np.prod([s for k, s in enumerate(slopes) if k != i]) for i in range(len(slopes))]
+    std_error = float(np.sqrt(sum((o * e) ** 2 for o, e in zip(others, errors, strict=True))))
+    last = cascade.kpi(path[-1])
+    ends = [moved * b for b in (product, product - NORMAL_95 * std_error, product + NORMAL_95 * std_error)]
+    changes = [_off_scale(last, current[last.id], end) for end in ends]
+    top, share = _carried_up(cascade, panels[last.id], last, at)
+    change, one, other = (share * each for each in changes)
+    return Worth(step, last.id, top, change, min(one, other), max(one, other))
+
+
+def _edge(
+    cascade: Cascade, panels: Mapping[str, KpiPanel], fitted: Mapping[tuple[str, str], Any], cause: str, effect: str,
+    at: int,
+) -> tuple[float, float]:  # fmt: skip
+    """Return slope and standard error of one arrow; a formula's slope is exact at the present values."""
+    fit = fitted.get((cause, effect))
+    if fit is not None:
+        return float(fit.estimate), float(fit.std_error)
+    formula = cascade.kpi(effect).formula
+    if not formula:
+        return float("nan"), float("nan")
+    return _formula_slope(formula, panels, cause, at), 0.0
+
+
+def _formula_slope(formula: str, panels: Mapping[str, KpiPanel], cause: str, at: int) -> float:
+    values = {name: panel.values[0, at] for name, panel in panels.items()}
+    step = 1e-6 * max(abs(values[cause]), 1e-6)
+    try:
+        low, high = (
+            float(evaluate_formula(formula, {**values, cause: values[cause] + side * step}))
+            for side in (-1, 1)
+        )
+    except KeyError:  # a part that is a measure, not a KPI: its value is not at hand here
+        return float("nan")
+    return (high - low) / (2 * step)
+
+
+def _carried_up(cascade: Cascade, panel: KpiPanel, kpi: Kpi, at: int) -> tuple[str, float]:
+    """Return the highest unit above that has the KPI, and which part of a change here arrives there."""
+    top, place = cascade.units[at], {unit.id: i for i, unit in enumerate(cascade.units)}
+    levels = cascade.levels_of(kpi)
+    if kpi.kind not in ("sum", "ratio", "mean"):
+        return top.id, 1.0
+    above = top.parent
+    while above is not None:
+        if cascade.unit(above).level in levels:
+            top = cascade.unit(above)
+        above = cascade.unit(above).parent
+    if kpi.kind == "sum" or top.id == cascade.units[at].id:
+        return top.id, 1.0
+    here, whole = panel.denominator[0, at], panel.denominator[0, place[top.id]]
+    return (
+        (top.id, float(here / whole)) if whole and not np.isnan(here / whole) else (cascade.units[at].id, 1.0)
+    )
+
+
+def _on_scale(kpi: Kpi, value: float) -> float:
+    """Return a value on the scale of the KPI's links."""
+    if kpi.transform == "log":
+        return float(np.log(value)) if value > 0 else float("nan")
+    if kpi.transform == "logit":
+        return float(np.log(value / (1 - value))) if 0 < value < 1 else float("nan")
+    return value
+
+
+def _off_scale(kpi: Kpi, current: float, moved: float) -> float:
+    """Return the change in the KPI's own unit of measure that a move on the scale of its links is."""
+    if kpi.transform == "log":
+        return float(current * np.expm1(moved))
+    if kpi.transform == "logit":
+        odds = current / (1 - current) * np.exp(moved) if current < 1 else np.inf
+        return float(odds / (1 + odds) - current) if np.isfinite(odds) else 0.0
+    return moved
