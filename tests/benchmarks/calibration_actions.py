@@ -155,7 +155,7 @@ def main() -> None:
 INTRODUCTION = """\
 # How often verdicts on actions err
 
-{cells} situations, {draws} draws each, seed 0, `make calibrate-actions`. Each draw makes a history for a cascade
+{cells} situations, at least {draws} draws each, seed 0, `make calibrate-actions`. Each draw makes a history for a cascade
 that was written and read, in which nothing happened to one KPI (*null*) and to another exactly what was promised
 (*promised*: three standard deviations of a month's noise), and calls `kl.evaluate_actions`. Series remember
 themselves by rho and share shocks; units differ in level.
