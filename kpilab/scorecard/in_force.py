@@ -72,13 +72,14 @@ class TargetBook:
         if last is None:
             near = kpi.near if kpi.better == "near" and kpi.near is not None else np.nan
             return near, np.nan, np.nan, ""
-        each = [last]
-        if kpi.kind == "sum" and span.n_periods > 1:
-            periods = [span.start + i for i in range(span.n_periods)]
-            found = [self.in_force(kpi.id, unit, period) for period in periods]
-            each = [target for target in found if target is not None]
-            if len(each) < len(found):
-                return np.nan, np.nan, np.nan, last.status
+        if kpi.kind != "sum" or span.n_periods == 1:
+            baseline, red_flag = (np.nan if mark is None else mark for mark in (last.baseline, last.red_flag))
+            return last.target, baseline, red_flag, last.status
+        periods = [span.start + i for i in range(span.n_periods)]
+        found = [self.in_force(kpi.id, unit, period) for period in periods]
+        each = [target for target in found if target is not None]
+        if len(each) < len(found):
+            return np.nan, np.nan, np.nan, last.status
         return (
             float(sum(target.target for target in each)),
             _added([target.baseline for target in each]),

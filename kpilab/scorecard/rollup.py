@@ -1,6 +1,5 @@
 """Actual against target for every KPI and unit: the scorecard."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,26 +10,15 @@ from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
 from kpilab.model.periods import Span, parse_span, year_to_date
 from kpilab.problems import did_you_mean, one_problem
-from kpilab.scorecard.attainment import attainment, progress, red_flags, score, status, target_change, trend
-from kpilab.scorecard.family import Family, family_of, worst_children
-from kpilab.scorecard.in_force import TargetBook
-from kpilab.scorecard.panels import KpiPanel, kpi_panel, kpi_spans
+from kpilab.scorecard.card_table import scorecard_table
+from kpilab.scorecard.panels import KpiPanel, kpi_panel
 from kpilab.show import Result, count_of, listed, quantity
 from kpilab.words import STATUSES
 
-COLUMNS = [
-    "kpi", "unit", "level", "period", "actual", "target", "attainment", "status",
-    "target_status", "previous", "change", "trend", "n_expected", "n_missing", "coverage",
-    "baseline", "progress", "red_flag", "score", "share_of_parent", "worst_child", "worst_actual", "worst_status",
-    "previous_target", "target_change", "previous_attainment", "attainment_old_target",
-    "year_to_date", "rolling_year",
-]  # fmt: skip
 SHOWN = [
     "kpi", "unit", "level", "actual", "target", "attainment", "status", "score", "previous", "trend",
     "worst_child", "worst_status", "coverage",
 ]  # fmt: skip
-_TEXTS = {"kpi", "unit", "level", "period", "status", "target_status", "trend", "worst_child", "worst_status",
-          "target_change"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,15 +198,7 @@ def roll_up(cascade: Cascade, history: History, *, period: object = None) -> Sco
     an actual of zero or below). Status compares actual with target and red flag directly.
     """
     span = scorecard_span(cascade, history, period)
-    spans = _compared(cascade, span)
-    book, families = TargetBook(cascade), {}
-    blocks = []
-    for kpi in cascade.kpis:
-        levels = cascade.levels_of(kpi)
-        if levels not in families:
-            families[levels] = family_of(cascade, levels)
-        blocks.append(_kpi_columns(cascade, history, kpi, spans, book, families[levels]))
-    return Scorecard(cascade, span, _stacked(blocks))
+    return Scorecard(cascade, span, scorecard_table(cascade, history, _compared(cascade, span)))
 
 
 def scorecard_span(cascade: Cascade, history: History, period: object = None) -> Span:
@@ -260,65 +240,6 @@ def _compared(cascade: Cascade, span: Span) -> list[Span]:
         year_to_date(span.end, cascade.year_start),
         Span(span.end - per_year + 1, span.end),
     ]
-
-
-def _kpi_columns(
-    cascade: Cascade, history: History, kpi: Kpi, spans: list[Span], book: TargetBook, family: Family
-) -> dict[str, Any]:
-    """Return the columns of one KPI's rows; arrays run over the units that have it."""
-    span, year_before = spans[:2]
-    panels = kpi_spans(cascade, history, kpi, spans)
-    actual, previous, to_date, rolling = (panel.values[0, family.positions] for panel in panels)
-    targets, before = book.over(kpi, family.units, span), book.over(kpi, family.units, year_before)
-    flags = red_flags(kpi, targets.target, targets.red_flag)
-    coverage = panels[0].coverage[0, family.positions]
-    words = status(kpi, actual, targets.target, flags, coverage)
-    points = score(kpi, actual, targets.target, flags)
-    worst = worst_children(kpi, family, actual, points)
-    changed = target_change(kpi.better, targets.target, before.target)
-    return {
-        "kpi": [kpi.id] * len(family.units),
-        "unit": [unit.id for unit in family.units],
-        "level": [unit.level for unit in family.units],
-        "period": [str(span)] * len(family.units),
-        "actual": actual,
-        "target": targets.target,
-        "attainment": attainment(kpi, actual, targets.target),
-        "status": words,
-        "target_status": targets.status,
-        "previous": previous,
-        "change": actual - previous,
-        "trend": trend(kpi, actual, previous),
-        "n_expected": panels[0].n_expected[0, family.positions],
-        "n_missing": panels[0].n_missing[0, family.positions],
-        "coverage": coverage,
-        "baseline": targets.baseline,
-        "progress": progress(actual, targets.baseline, targets.target),
-        "red_flag": flags,
-        "score": points,
-        "share_of_parent": family.share_of_parent(kpi, actual),
-        "worst_child": [family.units[i].id if i >= 0 else "" for i in worst],
-        "worst_actual": np.where(worst >= 0, actual[worst], np.nan) if len(worst) else actual,
-        "worst_status": [words[i] if i >= 0 else "" for i in worst],
-        "previous_target": before.target,
-        "target_change": changed,
-        "previous_attainment": attainment(kpi, previous, before.target),
-        "attainment_old_target": attainment(kpi, actual, before.target),
-        "year_to_date": to_date,
-        "rolling_year": rolling,
-    }
-
-
-def _stacked(blocks: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Put the columns of all KPIs one under the other."""
-    columns: dict[str, Any] = {}
-    for name in COLUMNS:
-        parts = [block[name] for block in blocks]
-        if name in _TEXTS:
-            columns[name] = pd.array([value for part in parts for value in part], dtype="str")
-        else:
-            columns[name] = np.concatenate(parts) if parts else np.empty(0)
-    return pd.DataFrame(columns, columns=COLUMNS)
 
 
 def _percent(share: float) -> str:
