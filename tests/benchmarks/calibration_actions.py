@@ -155,18 +155,19 @@ def main() -> None:
 INTRODUCTION = """\
 # How often verdicts on actions err
 
-{cells} situations, at least {draws} draws each, seed 0, `make calibrate-actions`. Each draw makes a history for a cascade
-that was written and read, in which nothing happened to one KPI (*null*) and to another exactly what was promised
-(*promised*: three standard deviations of a month's noise), and calls `kl.evaluate_actions`. Series remember
-themselves by rho and share shocks; units differ in level.
+{cells} situations, at least {draws} draws each, seed 0, `make calibrate-actions`. Each draw makes a history
+for a cascade that was written and read, in which nothing happened to one KPI (*null*) and to another exactly
+what was promised (*promised*: three standard deviations of a month's noise), and calls `kl.evaluate_actions`.
+Series remember themselves by rho and share shocks; units differ in level.
 
-*null worked*: how often *worked* is said where nothing happened; it is to be at most 6 %. *coverage*: how often
-the 95 % interval holds the truth. *promised did not work*: how often an action that kept its promise is called
-smaller than promised; 5 % is what the test of equivalence allows.
-Placebo ranks cannot go below one in the number of controls plus one, and their power is that of one unit.
+*null worked*: how often *worked* is said where nothing happened; it is to be at most 6 %. *coverage*: how
+often the 95 % interval holds the truth. *promised did not work*: how often an action that kept its promise is
+called smaller than promised; 5 % is what the test of equivalence allows. Placebo ranks cannot go below one in
+the number of controls plus one, and their power is that of one unit.
 
-Where nobody is left to compare with, in short and very persistent series, intervals are somewhat too narrow:
-such a series says little, and the verdict should be read with that in mind.
+Where nobody is left to compare with, intervals are somewhat too narrow (the rows *structural*): one series
+says little about how far its level wanders. That steps at other dates must be smaller keeps *worked* within
+its bound.
 """
 
 
