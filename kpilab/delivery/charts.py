@@ -74,7 +74,11 @@ class Chart:
 
 
 def trend_chart(
-    values: pd.DataFrame, targets: pd.Series | None = None, title: str = "", share: bool = False
+    values: pd.DataFrame,
+    targets: pd.Series | None = None,
+    title: str = "",
+    share: bool = False,
+    band: pd.DataFrame | None = None,
 ) -> Chart:
     """Draw series over time.
 
@@ -85,6 +89,8 @@ def trend_chart(
         The target in force in each period, drawn as a dashed step.
     share : bool
         Write the axis in per cent.
+    band : DataFrame, optional
+        ``trend, conf_low, conf_high`` in each period: a line with its interval.
     """
     with _styled():
         figure = Figure(figsize=(7.2, 2.3), layout="constrained")
@@ -99,6 +105,9 @@ def trend_chart(
                 lw=1.8 if main else 1,
                 label=str(name),
             )
+        if band is not None:
+            axes.fill_between(when, band["conf_low"], band["conf_high"], color="#2166ac", alpha=0.15, lw=0)
+            axes.plot(when, band["trend"], color="#1f3a5f", lw=2, label="trend, 95 % interval")
         if targets is not None and targets.notna().any():
             axes.step(
                 when, targets.to_numpy(), where="post", color="#b2182b", ls="--", lw=1.2, label="target"
@@ -106,7 +115,7 @@ def trend_chart(
         if share:
             axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
         axes.set_title(_plain(title), loc="left", fontsize=10)
-        if len(values.columns) > 1 or targets is not None:
+        if len(values.columns) > 1 or targets is not None or band is not None:
             axes.legend(frameon=False, fontsize=8, loc="best")
         return _finished(figure)
 

@@ -42,6 +42,7 @@ class KpiTrend(Result):
     table: pd.DataFrame
     confidence: float
     season_length: int
+    periods: pd.PeriodIndex
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -97,7 +98,13 @@ class KpiTrend(Result):
 
 
 def kpi_trend(
-    cascade: Cascade, history: History, *, kpi: str, unit: str | None = None, confidence: float = 0.95
+    cascade: Cascade,
+    history: History,
+    *,
+    kpi: str,
+    unit: str | None = None,
+    until: pd.Period | None = None,
+    confidence: float = 0.95,
 ) -> KpiTrend:
     """Take a KPI's history apart into trend and season.
 
@@ -111,6 +118,8 @@ def kpi_trend(
     kpi : str
     unit : str, optional
         Default: the first unit of the highest level that has the KPI.
+    until : Period, optional
+        What came later is left out.
     confidence : float
         Of the trend's interval, 0–1.
 
@@ -125,7 +134,7 @@ def kpi_trend(
     """
     definition = _known_kpi(cascade, kpi)
     place = _place_of(cascade, definition, unit)
-    periods, values = _series(cascade, history, definition, place)
+    periods, values = _series(cascade, history, definition, place, until)
     n_known = int((~np.isnan(values)).sum())
     about = cascade.units[place]
     if n_known < FEWEST_PERIODS:
@@ -151,7 +160,7 @@ def kpi_trend(
         },
         columns=COLUMNS,
     )
-    return KpiTrend(definition, about.name, table, confidence, season_length)
+    return KpiTrend(definition, about.name, table, confidence, season_length, periods)
 
 
 def local_level(values: np.ndarray, season_length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -213,13 +222,18 @@ def _place_of(cascade: Cascade, kpi: Kpi, unit: str | None) -> int:
     return ids.index(unit)
 
 
-def _series(cascade: Cascade, history: History, kpi: Kpi, place: int) -> tuple[pd.PeriodIndex, np.ndarray]:
+def _series(
+    cascade: Cascade, history: History, kpi: Kpi, place: int, until: pd.Period | None
+) -> tuple[pd.PeriodIndex, np.ndarray]:
     """Return the periods and values between the first and the last that are known."""
     if kpi.every is not None and kpi.every != cascade.frequency:
         periods, panel = kpi_coarse_panel(cascade, history, kpi, kpi.every)
     else:
         periods, panel = history.periods, kpi_panel(cascade, history, kpi)
     values = panel.values[:, place]
+    if until is not None:
+        early = periods.start_time <= until.end_time
+        periods, values = periods[early], values[early]
     known = np.flatnonzero(~np.isnan(values))
     within = slice(known[0], known[-1] + 1) if len(known) else slice(0, 0)
     return periods[within], values[within]
