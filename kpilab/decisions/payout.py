@@ -18,7 +18,7 @@ def payout(curve: Curve, performance: Decimal) -> Decimal:
     --------
     >>> curve = Curve(threshold=(0.8, 0.5), target=(1.0, 1.0), maximum=(1.2, 2.0))
     >>> [str(payout(curve, Decimal(x))) for x in ("0.79", "0.8", "0.9", "1", "1.2", "2")]
-    ['0', '0.50', '0.75', '1.0', '2.0', '2.0']
+    ['0', '0.5', '0.75', '1.0', '2.0', '2.0']
     """
     side = -1 if curve.falls else 1
     reached = [mark for mark in curve.marks if side * mark[0] <= side * performance]

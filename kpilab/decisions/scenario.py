@@ -9,7 +9,6 @@ import pandas as pd
 from kpilab.decisions.dynamics import Dynamics, left_out
 from kpilab.decisions.interventions import Intervention
 from kpilab.model.cascade import Cascade
-from kpilab.problems import did_you_mean, one_problem
 from kpilab.scorecard.in_force import target_in_force
 from kpilab.show import Result, count_of, listed, number, quantity
 
@@ -106,9 +105,7 @@ class Scenario(Result):
         InputError
             When the cascade has no such level.
         """
-        if level not in self.cascade.levels:
-            raise one_problem("level", f"unknown level '{level}'; {did_you_mean(level, self.cascade.levels)}")
-        return self._where(self.table["level"] == level)
+        return self._where(self.table["level"] == self.cascade.known_level(level))
 
     def of_unit(self, unit: str) -> "Scenario":
         """Return the rows of one unit.
@@ -118,10 +115,7 @@ class Scenario(Result):
         InputError
             When the cascade has no such unit.
         """
-        if self.cascade.named("units", unit) is None:
-            known = [each.id for each in self.cascade.units]
-            raise one_problem("unit", f"unknown unit '{unit}'; {did_you_mean(unit, known)}")
-        return self._where(self.table["unit"] == unit)
+        return self._where(self.table["unit"] == self.cascade.unit(unit).id)
 
     def path(self, kpi: str, unit: str) -> pd.DataFrame:
         """Return one KPI of one unit, indexed by period."""

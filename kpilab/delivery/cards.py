@@ -20,7 +20,7 @@ from kpilab.model.history import History
 from kpilab.model.periods import Span
 from kpilab.model.saving import replace_file
 from kpilab.model.understanding import Question, own_kpis, questions_for
-from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
+from kpilab.problems import Problem, did_you_mean, stop_on
 from kpilab.scorecard.panels import KpiPanel, kpi_at
 from kpilab.scorecard.rollup import Scorecard, roll_up, scorecard_span
 from kpilab.show import Result, heading_html
@@ -60,7 +60,7 @@ class Card(Result):
     @property
     def name(self) -> str:
         """Return the owner's name."""
-        return str(self.cascade.named("owners", self.owner).name)
+        return self.cascade.owner(self.owner).name
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -148,11 +148,8 @@ def line_of_sight(
     InputError
         When the owner is unknown or the period cannot be read.
     """
-    if cascade.named("owners", owner) is None:
-        raise one_problem(
-            "owner", f"unknown owner '{owner}'; {did_you_mean(owner, [o.id for o in cascade.owners])}"
-        )
-    return CardMaker(cascade, history, links, scorecard_span(cascade, history, period)).card(owner)
+    known = cascade.owner(owner).id
+    return CardMaker(cascade, history, links, scorecard_span(cascade, history, period)).card(known)
 
 
 def write_cards(

@@ -11,7 +11,7 @@ from kpilab.evidence.regress import Screen, benjamini_hochberg, screen
 from kpilab.evidence.regress.linear import orthonormal_basis, partial_out
 from kpilab.model.cascade import Cascade, Kpi, Link
 from kpilab.model.history import History
-from kpilab.problems import did_you_mean, one_problem
+from kpilab.problems import one_problem
 from kpilab.scorecard.panels import kpi_panel
 from kpilab.scorecard.scales import transformed
 from kpilab.show import Result, count_of
@@ -101,10 +101,7 @@ def screen_pairs(
     InputError
         When the unit is unknown, or fewer than two KPIs have a common history.
     """
-    chosen = unit or cascade.roots()[0].id
-    known = [entry.id for entry in cascade.units]
-    if chosen not in known:
-        raise one_problem("unit", f"unknown unit '{chosen}'; {did_you_mean(chosen, known)}")
+    chosen = cascade.unit(unit or cascade.roots()[0].id).id
     series = _series(cascade, history, chosen)
     common = _common(series, FEWEST_PERIODS_PER_LAG * lags)
     if common.shape[1] < 2:

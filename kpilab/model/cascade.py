@@ -29,6 +29,7 @@ from kpilab.model.parts import (
 )
 from kpilab.model.periods import parse_period
 from kpilab.model.tree import Generation, generations
+from kpilab.problems import did_you_mean, one_problem
 from kpilab.words import (
     KPI_KINDS,
     PERIODS_PER_YEAR,
@@ -361,12 +362,28 @@ class Cascade(Noun):
         return other
 
     def kpi(self, kpi_id: str) -> Kpi:
-        """Return the KPI with this id."""
-        return self._by_id["kpis"][kpi_id]
+        """Return the KPI with this id; an unknown one is an `InputError` that suggests the nearest."""
+        return self._known("kpi", "kpis", kpi_id)
 
     def unit(self, unit_id: str) -> Unit:
-        """Return the unit with this id."""
-        return self._by_id["units"][unit_id]
+        """Return the unit with this id; an unknown one is an `InputError` that suggests the nearest."""
+        return self._known("unit", "units", unit_id)
+
+    def owner(self, owner_id: str) -> Owner:
+        """Return the owner with this id; an unknown one is an `InputError` that suggests the nearest."""
+        return self._known("owner", "owners", owner_id)
+
+    def known_level(self, level: str) -> str:
+        """Return a level of the cascade; an unknown one is an `InputError` that suggests the nearest."""
+        if level not in self.levels:
+            raise one_problem("level", f"unknown level '{level}'; {did_you_mean(level, self.levels)}")
+        return level
+
+    def _known(self, kind: str, noun: str, entry_id: str) -> Any:
+        entries = self._by_id[noun]
+        if entry_id not in entries:
+            raise one_problem(kind, f"unknown {kind} '{entry_id}'; {did_you_mean(entry_id, entries)}")
+        return entries[entry_id]
 
     def named(self, noun: str, entry_id: str | None) -> Any:
         """Return the entry of a list ("owners", "processes", …) with this id, None when there is none."""

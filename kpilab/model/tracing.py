@@ -16,7 +16,6 @@ import pandas as pd
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.formula import formula_names
 from kpilab.model.priorities import OBJECTIVE_COLUMNS, objective_rows
-from kpilab.problems import did_you_mean, one_problem
 from kpilab.show import Result, count_of, listed
 
 COLUMNS = [
@@ -82,9 +81,7 @@ class Trace(Result):
         InputError
             When the cascade has no such level.
         """
-        if level not in self.cascade.levels:
-            raise one_problem("level", f"unknown level '{level}'; {did_you_mean(level, self.cascade.levels)}")
-        rows = self.table[self.table["level"] == level].reset_index(drop=True)
+        rows = self.table[self.table["level"] == self.cascade.known_level(level)].reset_index(drop=True)
         return Trace(self.cascade, rows, self.bonus)
 
     def orphans(self) -> pd.DataFrame:

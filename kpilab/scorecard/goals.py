@@ -67,9 +67,7 @@ class GoalScores(Result):
         InputError
             When the cascade has no such level.
         """
-        if level not in self.cascade.levels:
-            raise one_problem("level", f"unknown level '{level}'; {did_you_mean(level, self.cascade.levels)}")
-        rows = self.table[self.table["level"] == level].reset_index(drop=True)
+        rows = self.table[self.table["level"] == self.cascade.known_level(level)].reset_index(drop=True)
         return GoalScores(self.cascade, self.goal, rows)
 
     def _sentence(self, row: object) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
 from kpilab.model.periods import Span, parse_span, year_to_date
-from kpilab.problems import did_you_mean, one_problem
+from kpilab.problems import one_problem
 from kpilab.scorecard.card_table import scorecard_table
 from kpilab.scorecard.panels import KpiPanel, kpi_panel
 from kpilab.show import Result, count_of, listed, quantity
@@ -90,9 +90,7 @@ class Scorecard(Result):
         InputError
             When the cascade has no such level.
         """
-        if level not in self.cascade.levels:
-            raise one_problem("level", f"unknown level '{level}'; {did_you_mean(level, self.cascade.levels)}")
-        return self._where(self.table["level"] == level)
+        return self._where(self.table["level"] == self.cascade.known_level(level))
 
     def of_unit(self, unit: str) -> "Scorecard":
         """Return the rows of one unit.
@@ -102,10 +100,7 @@ class Scorecard(Result):
         InputError
             When the cascade has no such unit.
         """
-        if self.cascade.named("units", unit) is None:
-            known = [each.id for each in self.cascade.units]
-            raise one_problem("unit", f"unknown unit '{unit}'; {did_you_mean(unit, known)}")
-        return self._where(self.table["unit"] == unit)
+        return self._where(self.table["unit"] == self.cascade.unit(unit).id)
 
     def children(self, kpi: str, unit: str) -> "Scorecard":
         """Return what stands below a KPI of a unit: the same KPI and the KPIs derived from it, one level down."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kpilab.model.cascade import Cascade, Kpi, Target
 from kpilab.model.periods import Span, period_text
-from kpilab.problems import did_you_mean, one_problem
+from kpilab.problems import one_problem
 from kpilab.show import Result, count_of, listed, quantity
 from kpilab.words import TargetMethod, TargetStatus
 
@@ -153,9 +153,7 @@ class TargetPlan(Result):
         InputError
             When the cascade has no such level.
         """
-        if level not in self.cascade.levels:
-            raise one_problem("level", f"unknown level '{level}'; {did_you_mean(level, self.cascade.levels)}")
-        rows = self.table[self.table["level"] == level].reset_index(drop=True)
+        rows = self.table[self.table["level"] == self.cascade.known_level(level)].reset_index(drop=True)
         sums = self.sums[self.sums["unit"].isin(rows["parent"])].reset_index(drop=True)
         left_out = tuple(pair for pair in self.left_out if self._level_of(pair[0]) == level)
         return replace(self, table=rows, sums=sums, left_out=left_out)

@@ -102,7 +102,7 @@ def allocate_targets(
     >>> bool(plan.residuals()["residual"].abs().max() < 1e-9 * plan.target)
     True
     """
-    whole = _named_kpi(cascade, kpi)
+    whole = cascade.kpi(kpi)
     parent = _parent(cascade, whole, unit)
     stop_on(_word_problems(cascade, method, down_to))
     span = _span(cascade, history, period)
@@ -124,14 +124,6 @@ def allocate_targets(
     return _plan(cascade, history, whole, parent, span, method, standing, given, targets, left_out)
 
 
-def _named_kpi(cascade: Cascade, kpi: str) -> Kpi:
-    found = cascade.named("kpis", kpi)
-    if found is None:
-        known = [each.id for each in cascade.kpis]
-        raise one_problem("kpi", f"unknown kpi '{kpi}'; {did_you_mean(kpi, known)}")
-    return found
-
-
 def _parent(cascade: Cascade, kpi: Kpi, unit: str | None) -> str:
     having = cascade.units_of(kpi)
     known = [each.id for each in having]
@@ -140,14 +132,12 @@ def _parent(cascade: Cascade, kpi: Kpi, unit: str | None) -> str:
         if len(top) != 1:
             raise one_problem("unit", f"{len(top)} units have '{kpi.id}' at the top; say which one: unit=…")
         return top[0]
-    if cascade.named("units", unit) is None:
-        raise one_problem("unit", f"unknown unit '{unit}'; {did_you_mean(unit, known)}")
+    level = cascade.unit(unit).level
     if unit not in known:
         levels = ", ".join(cascade.levels_of(kpi))
         raise one_problem(
             "unit",
-            f"'{unit}' is a {cascade.unit(unit).level}, and kpi '{kpi.id}' exists at {levels} only; "
-            "add the level to its levels",
+            f"'{unit}' is a {level}, and kpi '{kpi.id}' exists at {levels} only; add the level to its levels",
         )
     return unit
 

@@ -9,7 +9,7 @@ import pandas as pd
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
 from kpilab.model.periods import period_text
-from kpilab.problems import did_you_mean, one_problem
+from kpilab.problems import one_problem
 from kpilab.scorecard.panels import kpi_coarse_panel, kpi_panel
 from kpilab.show import Result, quantity
 
@@ -132,7 +132,7 @@ def kpi_trend(
     InputError
         When KPI or unit are unknown, or fewer than 12 periods have a value.
     """
-    definition = _known_kpi(cascade, kpi)
+    definition = cascade.kpi(kpi)
     place = _place_of(cascade, definition, unit)
     periods, values = _series(cascade, history, definition, place, until)
     n_known = int((~np.isnan(values)).sum())
@@ -200,21 +200,12 @@ def local_level(values: np.ndarray, season_length: int) -> tuple[np.ndarray, np.
     return level, std_error, seasonal
 
 
-def _known_kpi(cascade: Cascade, kpi: str) -> Kpi:
-    found: Kpi | None = cascade.named("kpis", kpi)
-    if found is None:
-        raise one_problem("kpi", f"unknown kpi '{kpi}'; {did_you_mean(kpi, [k.id for k in cascade.kpis])}")
-    return found
-
-
 def _place_of(cascade: Cascade, kpi: Kpi, unit: str | None) -> int:
     having = cascade.units_of(kpi)
     ids = [each.id for each in cascade.units]
     if unit is None:
         top = min(having, key=lambda each: cascade.levels.index(each.level))
         return ids.index(top.id)
-    if unit not in ids:
-        raise one_problem("unit", f"unknown unit '{unit}'; {did_you_mean(unit, ids)}")
     if cascade.unit(unit) not in having:
         raise one_problem(
             "unit", f"'{kpi.id}' does not exist at '{unit}'; its levels: {', '.join(kpi.levels)}"
