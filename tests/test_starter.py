@@ -16,11 +16,16 @@ def starter(tmp_path_factory):
     return cascade, kl.read_history(cascade)
 
 
-def test_check_finds_nothing_but_notes_on_its_indicators(starter):
+def test_check_finds_nothing_but_notes_on_indicators_and_plans(starter):
     """True by construction: revenue is orders times a steady price, and neither has trend or season."""
     found = kl.check(*starter).findings
     assert {finding.severity for finding in found} == {"note"}
-    assert {finding.rule for finding in found} == {"kpi_noisy", "kpi_near_duplicates", "leading_without_link"}
+    assert {finding.rule for finding in found} == {
+        "kpi_noisy",
+        "kpi_near_duplicates",
+        "leading_without_link",
+        "action_after_history",
+    }
 
 
 def test_it_has_three_levels_with_individual_kpis(starter):
