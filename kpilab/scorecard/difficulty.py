@@ -93,22 +93,35 @@ def best_tenth(values: np.ndarray, higher_is_better: bool) -> np.ndarray:
     return low + (place - below) * (high - low)
 
 
-def filled_variation(variation: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Give units without a variation of their own the median of the others', relative to their size.
+def filled_variation(variation: np.ndarray, size: np.ndarray | None = None) -> np.ndarray:
+    """Give units without a variation of their own the median of the others'.
 
     A unit that never changed gets a millionth of that, so that it moves last but can move.
 
     Parameters
     ----------
-    variation, size : ndarray, shape (U,)
+    variation : ndarray, shape (U,)
+    size : ndarray, shape (U,), optional
+        For what grows with a unit's size: the median is taken relative to it. A unit of size 0 counts as
+        the smallest of the others.
 
     Returns
     -------
     ndarray, shape (U,)
         NaN everywhere when no unit has ever changed.
+
+    Examples
+    --------
+    >>> filled_variation(np.array([2.0, 4.0, np.nan]), np.array([100.0, 200.0, 50.0]))
+    array([2., 4., 1.])
     """
-    scale = np.where(size != 0, np.abs(size), 1.0)
+    scale = np.ones(len(variation)) if size is None else _without_zeros(np.abs(size))
     relative = variation / scale
     moved = relative[relative > 0]
     usual = float(np.median(moved)) if len(moved) else np.nan
     return np.where(np.isnan(relative), usual, np.maximum(relative, 1e-6 * usual)) * scale
+
+
+def _without_zeros(size: np.ndarray) -> np.ndarray:
+    some = size[size > 0]
+    return np.where(size > 0, size, some.min() if len(some) else 1.0)

@@ -170,11 +170,7 @@ def _in_the_way(
     limit, most = (out.high, "at most") if too_high else (out.low, "at least")
     edge, own = (high, given.high) if too_high else (low, given.low)
     named = [given.said[child] for child in family.children if child in given.said]
-    narrowed = [
-        child
-        for child in family.children
-        if child not in given.said and edge[child] != own[child] and not np.isclose(edge[child], own[child])
-    ]
+    narrowed = [child for child in family.children if _is_narrowed(given, family, child, edge, own)]
     below = [
         f"{given.units[child]}, whose own children allow {most} {given.write(edge[child])}"
         + "".join(f" ({words})" for words in [listed(_said_below(given, child), most=3)] if words)
@@ -187,6 +183,15 @@ def _in_the_way(
         f"{given.units[family.parent]} cannot get to {given.write(wanted)}: {most} {given.write(limit)} is "
         f"possible with {constraints}; loosen one of them, or ask for {most} that",
     )
+
+
+def _is_narrowed(given: Split, family: Siblings, child: int, edge: np.ndarray, own: np.ndarray) -> bool:
+    """Tell whether it is what stands below a child that bounds it."""
+    if child in given.said or edge[child] == own[child] or np.isclose(edge[child], own[child]):
+        return False
+    best = given.frontier[child]
+    frontier_is_nearer = abs(best - given.actual[child]) < abs(edge[child] - given.actual[child])
+    return not (given.method == "gap_to_best" and frontier_is_nearer)
 
 
 def _said_below(given: Split, unit: int) -> list[str]:

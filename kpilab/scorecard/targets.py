@@ -239,7 +239,8 @@ def _split_of(
     higher = higher_is_better(kpi, standing.actual[families[0].parent], goal)
     low, high, said = limits.of_units(history.units, members, standing, kpi)
     variation = np.full(len(history.units), np.nan)
-    variation[members] = filled_variation(standing.record.variation[members], standing.actual[members])
+    size = standing.actual[members] if composition.rule == "sum" else None
+    variation[members] = filled_variation(standing.record.variation[members], size)
     if method == "capability" and np.isnan(variation[members]).all():
         raise one_problem(
             "method",
@@ -262,9 +263,11 @@ def _frontier(
     members: np.ndarray, higher: bool,
 ) -> np.ndarray:  # fmt: skip
     """Return the best of each unit's level; of a sum, which knows no common level, the unit's own best."""
-    if kpi.better is None:
+    if kpi.better not in ("higher", "lower"):
         raise one_problem(
-            cascade.where("kpis", kpi.id), f"kpi '{kpi.id}' does not say which way is better; add better: …"
+            cascade.where("kpis", kpi.id),
+            f"gap_to_best needs a best, and kpi '{kpi.id}' says neither better: higher nor better: lower; add it, or "
+            "choose another method",
         )
     frontier = np.full(len(history.units), np.nan)
     if composition.rule == "sum":
