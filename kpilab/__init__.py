@@ -40,7 +40,7 @@ _HOME = {
     "forest": "kpilab.delivery.pages",
     "plan_chart": "kpilab.delivery.plans",
     "waterfall": "kpilab.delivery.why",
-    "link_page": "kpilab.delivery.pages",
+    "link_page": "kpilab.delivery.link_pages",
     "choose_scorecard": "kpilab.delivery.widgets.choose",
     "action_page": "kpilab.delivery.action_pages",
     "choose_action": "kpilab.delivery.widgets.choose",

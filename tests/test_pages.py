@@ -1,5 +1,7 @@
 """Parts of pages: they say what the tables say, names as text."""
 
+import html
+
 import kpilab as kl
 from kpilab.delivery import pages
 from kpilab.model.checks import CheckReport
@@ -12,17 +14,29 @@ def test_link_page_shows_verdict_reason_controls_and_every_check(tmp_path):
     links = kl.fit_links(
         *simulated(tmp_path, chain(), ['cause: x, effect: m, sign: "+", lag: 1, because: It does'])
     )
-    body = kl.link_page(links, links[0]).body
+    body = html.unescape(kl.link_page(links, links[0]).body)
     for said in (
         "X → M: supported",
         "It does",
-        "m[t-1]",
+        "'M' 1 and 2 months before",
+        "each unit's own level",
         "lead placebo",
         "half-panel jackknife",
-        "Decided by: CR2",
+        "with CR2 standard error clustered by unit, 12 clusters",
     ):
         assert said in body
     assert body.count("<svg") == 2
+
+
+def test_link_page_names_controls_breaks_and_units_in_words(tmp_path):
+    links = ["cause: x, effect: y, lag: [1, 2]", "cause: m, effect: y, lag: [0, 2]"]
+    action = "actions:\n  - {id: ruler, name: New ruler, kind: measurement, units: [u0], start: 2016-03}"
+    found = kl.fit_links(*simulated(tmp_path, chain(n_units=12), links, action))
+    body = html.unescape(kl.link_page(found, found[0]).body)
+    assert "'Y' 1 and 2 months before, 'M' in the same month and 1 and 2 months before" in body
+    assert "the break 'New ruler' at Team 0" in body
+    assert "without Team" in body
+    assert "[t-1]" not in body
 
 
 def test_link_page_of_an_untestable_link_says_why(tmp_path):

@@ -8,6 +8,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib
@@ -38,6 +39,7 @@ STATUS_SIGNS = {"met": "✓", "near": "~", "missed": "✗", "incomplete": "…",
 _MOVE_COLOURS = {False: "#2166ac", True: "#b2182b"}
 MOST_MIN_EFFECTS = 12
 STEP_COLOURS = {1: "#1b7837", -1: "#b2182b", 0: "#5b7a9d"}
+_FOREST_TICKS = {False: (-4, -2, -1, 0, 1, 2, 4), True: (-12, -8, -4, -1, 0, 1, 4, 8, 12)}
 _STYLE: dict = {
     "svg.hashsalt": "kpilab",
     "svg.fonttype": "none",
@@ -159,7 +161,7 @@ def forest_chart(table: pd.DataFrame, names: Mapping[str, str] | None = None) ->
         axes.set_yticks(range(len(known)), labels, fontsize=8)
         axes.set_xlim(-limit * 1.02, limit * 1.35)
         axes.set_ylim(-0.7, len(known) - 0.3)
-        axes.set_xticks([tick for tick in (-12, -8, -4, -2, -1, 0, 1, 2, 4, 8, 12) if abs(tick) <= limit])
+        axes.set_xticks([tick for tick in _FOREST_TICKS[limit > 6] if abs(tick) <= limit])
         axes.set_xlabel("effect in units of the smallest effect that matters (95 % interval)")
         return _finished(figure)
 
@@ -199,8 +201,11 @@ def profile_chart(
         axes.plot(profile["horizon"], profile["estimate"], "o-", color="#2166ac", ms=4)
         axes.vlines(profile["horizon"], profile["conf_low"], profile["conf_high"], color="#2166ac", lw=1)
         axes.axhline(0, color="#333333", lw=0.8)
+        axes.set_title(
+            "Response after a change of the cause; shaded: what is assumed", loc="left", fontsize=8
+        )
         axes.set_xlabel(f"{frequency}s after the cause")
-        axes.set_ylabel("response of the effect")
+        axes.set_ylabel("change of the effect")
         return _finished(figure)
 
 
@@ -214,8 +219,9 @@ def scatter_chart(
         axes.plot(cause, effect, "o", ms=2.2, color="#2166ac", alpha=0.35, mew=0)
         ends = np.array([cause.min(), cause.max()])
         axes.plot(ends, slope * ends, color="#b2182b", lw=1.4)
-        axes.set_xlabel(_shortened(_plain(x_label), 42))
-        axes.set_ylabel(_shortened(_plain(y_label), 34))
+        axes.set_title("What is left of both, all else held constant", loc="left", fontsize=8)
+        axes.set_xlabel(_shortened(_plain(x_label), 52))
+        axes.set_ylabel("\n".join(wrap(_shortened(_plain(y_label), 60), 32)))
         return _finished(figure)
 
 

@@ -14,8 +14,6 @@ from kpilab.delivery.charts import (
     STATUS_SIGNS,
     Chart,
     forest_chart,
-    profile_chart,
-    scatter_chart,
     status_grid,
     trend_chart,
 )
@@ -27,7 +25,7 @@ from kpilab.model.history import History
 from kpilab.scorecard.in_force import target_in_force
 from kpilab.scorecard.panels import kpi_panel
 from kpilab.scorecard.rollup import Scorecard
-from kpilab.show import Result, count_of, heading_html, listed, number, paragraphs_html, quantity, table_html
+from kpilab.show import Result, count_of, listed, number, paragraphs_html, quantity, table_html
 
 MOST_FINDINGS = 40
 _SMALL = "color:#666;font-size:12px"
@@ -227,43 +225,6 @@ def findings_by_rule(report: CheckReport) -> Page:
         times=("what", "size"), first=("what", "first"), remedy=("remedy", "first")
     ).reset_index()
     return Page(paragraphs_html(report.text.split("\n")[0]) + table_html(table))
-
-
-def link_page(links: LinkResults, result: LinkResult) -> Page:
-    """Return everything about one link: verdict, scatter, lag profile, regimes, controls, checks.
-
-    The scatter shows cause and effect with everything else held constant; its slope is the estimate.
-    """
-    names = names_of(links.cascade)
-    head = heading_html(f"{names[result.cause]} → {names[result.effect]}: {result.verdict}")
-    said = [result.reason, f"Assumed because: {result.link.because}" if result.link.because else ""]
-    if result.fit is None:
-        return Page(head + paragraphs_html("\n".join(said)))
-    left = result.partialled
-    scatter = scatter_chart(
-        left["cause"], left["effect"], result.estimate, names[result.cause], names[result.effect]
-    )
-    profile = profile_chart(result.profile(), result.frequency, result.data.lag if result.data else None)
-    pair = f"<div style='display:flex;flex-wrap:wrap;gap:12px'>{scatter.svg}{profile.svg}</div>"
-    held = "Held constant: " + (", ".join((*result.controls, *result.breaks)) or "own history only")
-    beside = (
-        f"Beside it, not deciding: weighted by volume {number(result.volume_weighted) or 'not defined'}; an unseen "
-        f"common cause would have to explain {100 * result.robustness_value:.0f} % of what is left of both to "
-        f"explain the estimate away. Decided by: {result.fit.method}, {result.fit.n_clusters} clusters."
-    )
-    regimes = pd.DataFrame(
-        [(r.name, r.estimate, r.conf_low, r.conf_high, r.n_obs) for r in result.regimes],
-        columns=["regime", "estimate", "conf_low", "conf_high", "n_obs"],
-    )
-    tables = table_html(result.checks()) + (table_html(regimes) if len(regimes) else "")
-    return Page(
-        head + paragraphs_html("\n".join(said)) + pair + paragraphs_html(f"{held}.\n{beside}") + tables
-    )
-
-
-def every_link(links: LinkResults) -> Page:
-    """Return the page of every link, one under the other, in the order in which they are drawn."""
-    return Page("<hr>".join(link_page(links, result).body for result in links))
 
 
 def named_scores(scorecard: Scorecard) -> pd.DataFrame:

@@ -67,7 +67,7 @@ def challenges(
         _regime_difference(cascade, data, equation),
         _sign_between_regimes(regimes),
         _shared_measures(cascade, link),
-        _one_unit(equation, fit),
+        _one_unit(cascade, equation, fit),
         _jackknife(equation, fit),
     )
 
@@ -173,7 +173,7 @@ def _shared_measures(cascade: Cascade, link: Link) -> Challenge:
     return Challenge("shared measures", False, "the two KPIs have no measure in common")
 
 
-def _one_unit(equation: Equation, fit: LinkFit) -> Challenge:
+def _one_unit(cascade: Cascade, equation: Equation, fit: LinkFit) -> Challenge:
     """Leave out each cluster in turn: the estimate must keep its sign and half its size."""
     name = "one unit carries it"
     if not equation.is_panel:
@@ -181,9 +181,11 @@ def _one_unit(equation: Equation, fit: LinkFit) -> Challenge:
     left = leave_one_cluster_out(equation.within)
     shares = left.estimate[:, 0] / fit.estimate
     weakest = int(shares.argmin())
-    unit = equation.unit_names[equation.unit[equation.cluster == left.left_out[weakest]][0]]
+    member = cascade.unit(equation.unit_names[equation.unit[equation.cluster == left.left_out[weakest]][0]])
+    above = fit.n_clusters < fit.n_units and member.parent is not None
+    left_out = cascade.unit(str(member.parent)).name if above else member.name
     failed = bool(shares[weakest] < 0.5) or len(left.indispensable) > 0
-    return Challenge(name, failed, f"without {unit} the estimate is {shares[weakest]:.0%} of its size")
+    return Challenge(name, failed, f"without {left_out} the estimate is {shares[weakest]:.0%} of its size")
 
 
 def _jackknife(equation: Equation, fit: LinkFit) -> Challenge:

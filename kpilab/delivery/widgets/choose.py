@@ -6,7 +6,8 @@ Everything a widget does, a cell can do: each calls a public verb and shows its 
 import ipywidgets
 
 from kpilab.delivery.action_pages import action_page
-from kpilab.delivery.pages import link_page, named_scores, value_grid
+from kpilab.delivery.link_pages import link_page
+from kpilab.delivery.pages import named_scores, value_grid
 from kpilab.evidence.actions import ActionResults
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
