@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 import kpilab as kl
+from kpilab.model.history_checks import findings
 from tests.real_data import baseball_build
 
 SEASON = "2016"
@@ -77,3 +78,19 @@ def test_a_player_has_the_batting_average_of_the_record_books(season):
 def test_earned_run_average_of_a_franchise_is_the_published_one(season, published):
     era = published.set_index("franchID")["ERA"].sort_index()
     assert (actual(season, "earned_runs", "franchise") - era).abs().max() < 0.00501
+
+
+def test_check_finds_the_published_totals_that_differ_from_their_players(cascade, history):
+    differs = [each.what for each in findings(cascade, history) if each.rule == "parent_differs"]
+    assert [what for what in differs if "earned_runs" not in what] == [
+        next(what for what in differs if "stolen_bases" in what)
+    ]
+    assert len([what for what in differs if "earned_runs" in what]) == 30
+
+
+def test_ten_runs_more_are_one_win_more_as_the_rule_of_thumb_says(cascade, history):
+    links = kl.fit_links(cascade, history).tidy().set_index(["cause", "effect"])
+    runs_per_win = 1 / links.loc[("runs_scored", "win_share"), "estimate"]
+    assert 9 < runs_per_win < 12
+    assert links.loc[("on_base", "runs_scored"), "verdict"] == "supported"
+    assert links.loc[("win_share", "attendance"), "verdict"] == "supported"
