@@ -8,13 +8,15 @@ import html
 import json
 import re
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from kpilab.delivery.layout import COLUMN_WIDTH, Box, Layout, Place, free_spot, lay_out
+from kpilab.delivery.playing import playing_script
 from kpilab.model.cascade import Cascade, Link
 from kpilab.show import Result, count_of, number
 
@@ -46,6 +48,7 @@ class StrategyMap(Result):
 
     cascade: Cascade
     arrows: pd.DataFrame
+    scenarios: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -70,7 +73,7 @@ class StrategyMap(Result):
 
     def html(self) -> str:
         """Return a complete page."""
-        return _page(self.cascade, self.arrows, lay_out(self.cascade))
+        return _page(self.cascade, self.arrows, lay_out(self.cascade), self.scenarios)
 
     def svg(self) -> str:
         """Return the same map as a still picture."""
@@ -90,7 +93,7 @@ class StrategyMap(Result):
         return f"{frame}{still}"
 
 
-def strategy_map(cascade: Cascade, *, links: Any = None) -> StrategyMap:
+def strategy_map(cascade: Cascade, *, links: Any = None, scenario: Any = None) -> StrategyMap:
     """Draw a cascade.
 
     Parameters
@@ -99,6 +102,9 @@ def strategy_map(cascade: Cascade, *, links: Any = None) -> StrategyMap:
     links : LinkResults, optional
         Colours and labels the arrows by verdict, with estimate and interval in the tooltip; without it every
         arrow is *untested*.
+    scenario : Scenario, or mapping of name to Scenario, optional
+        Of `what_if`: played along the arrows period by period, at the highest unit that it shows, in the
+        notebook and in the saved page; of several (`action_scenarios`: one per action) one is chosen there.
 
     Returns
     -------
@@ -107,7 +113,8 @@ def strategy_map(cascade: Cascade, *, links: Any = None) -> StrategyMap:
     tested = {} if links is None else {(r.cause, r.effect, r.link.at): r for r in links}
     rows = [_arrow(cascade, link, tested.get((link.cause, link.effect, link.at))) for link in cascade.links]
     columns = ["cause", "effect", "level", "sign", "lag", "verdict", "tooltip"]
-    return StrategyMap(cascade, pd.DataFrame(rows, columns=columns))
+    played = {} if scenario is None else scenario if isinstance(scenario, Mapping) else {"what if": scenario}
+    return StrategyMap(cascade, pd.DataFrame(rows, columns=columns), played)
 
 
 def _arrow(cascade: Cascade, link: Link, result: Any) -> tuple[str, ...]:
@@ -140,7 +147,7 @@ def _arrow(cascade: Cascade, link: Link, result: Any) -> tuple[str, ...]:
     return link.cause, link.effect, result.level, link.sign, lag, str(result.verdict), "\n".join(lines)
 
 
-def _page(cascade: Cascade, arrows: pd.DataFrame, layout: Layout) -> str:
+def _page(cascade: Cascade, arrows: pd.DataFrame, layout: Layout, scenarios: Mapping[str, Any]) -> str:
     from pyvis.network import Network
 
     network = Network(height="600px", width="100%", directed=True, cdn_resources="in_line", notebook=False)
@@ -162,7 +169,11 @@ def _page(cascade: Cascade, arrows: pd.DataFrame, layout: Layout) -> str:
             title=_safe_title(str(row.tooltip)), color=COLOURS[str(row.verdict)], width=WIDTHS[str(row.verdict)],
             dashes=DASHES.get(str(row.verdict), False), smooth=_curve(layout, str(row.cause), str(row.effect)),
         )  # fmt: skip
-    return _offline(network.generate_html(notebook=False), cascade.name, _bands_script(layout))
+    script = _bands_script(layout)
+    if scenarios:
+        kpi_nodes = {place_id: node for (kind, place_id), node in ids.items() if kind == "kpi"}
+        script += playing_script(cascade, scenarios, kpi_nodes, arrows)
+    return _offline(network.generate_html(notebook=False), cascade.name, script)
 
 
 def _bands_script(layout: Layout) -> str:

@@ -7,7 +7,7 @@ from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.problems import did_you_mean, one_problem
 
-_PANELS = {"targets": "TargetPanel"}
+_PANELS = {"targets": "TargetPanel", "what_if": "WhatIfPanel"}
 
 
 def Panel(verb: str, cascade: Cascade, history: History, **options: Any) -> Any:
@@ -15,7 +15,7 @@ def Panel(verb: str, cascade: Cascade, history: History, **options: Any) -> Any:
 
     Parameters
     ----------
-    verb : {"targets"}
+    verb : {"targets", "what_if"}
     cascade : Cascade
     history : History
     **options
