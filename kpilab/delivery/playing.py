@@ -70,7 +70,7 @@ def _said(cascade: Cascade, row: Any, table: pd.DataFrame) -> list[object]:
 _SCRIPT = """function (data) {
   var bar = document.createElement("div");
   bar.id = "play";
-  bar.style.cssText = "position:absolute;right:10px;top:36px;z-index:5;background:#fffd;border:1px solid #d5dbe3;" +
+  bar.style.cssText = "position:fixed;right:10px;bottom:10px;z-index:5;background:#fffd;border:1px solid #d5dbe3;" +
     "border-radius:6px;padding:6px 10px;font:13px sans-serif";
   var choice = document.createElement("select");
   data.scenarios.forEach(function (scenario, i) {
@@ -87,6 +87,9 @@ _SCRIPT = """function (data) {
   slider.style.verticalAlign = "middle";
   [choice, button, slider, words].forEach(function (part) { part.style.marginRight = "8px"; bar.appendChild(part); });
   document.body.appendChild(bar);
+  ["keydown", "keyup"].forEach(function (key) {  // or the map takes the arrow keys for itself
+    bar.addEventListener(key, function (event) { event.stopPropagation(); });
+  });
   var still = {}, lines = {}, timer = null;
   nodes.get().forEach(function (node) { still[node.id] = node; });
   edges.get().forEach(function (edge) { lines[edge.id] = edge; });

@@ -65,7 +65,8 @@ class WhatIfPanel(ipywidgets.VBox):
     def _slider(self, kpi: str) -> Any:
         noun = self._prepared.cascade.kpi(kpi)
         past = self._prepared.baseline.history_of(kpi)
-        reach = 2 * float(np.nanstd(past - np.nanmean(past, axis=0, keepdims=True))) or 1.0
+        known = past[:, ~np.isnan(past).all(axis=0)]
+        reach = 2 * float(np.nanstd(known - np.nanmean(known, axis=0, keepdims=True))) or 1.0
         step = float(f"{reach / STEPS:.1g}")
         reach = round(reach / step) * step
         return ipywidgets.FloatSlider(
