@@ -348,7 +348,8 @@ def _svg_node(cascade: Cascade, place: Place) -> str:
 
 _OPTIONS = """{
   "physics": {"enabled": false},
-  "interaction": {"hover": true, "tooltipDelay": 80, "dragNodes": true, "keyboard": true, "multiselect": false},
+  "interaction": {"hover": true, "tooltipDelay": 80, "dragNodes": true, "multiselect": false,
+    "keyboard": {"enabled": true, "bindToWindow": false}},
   "edges": {
     "arrows": {"to": {"enabled": true, "scaleFactor": 0.9}},
     "smooth": {"enabled": true, "type": "curvedCW", "roundness": 0.16},

@@ -87,9 +87,6 @@ _SCRIPT = """function (data) {
   slider.style.verticalAlign = "middle";
   [choice, button, slider, words].forEach(function (part) { part.style.marginRight = "8px"; bar.appendChild(part); });
   document.body.appendChild(bar);
-  ["keydown", "keyup"].forEach(function (key) {  // or the map takes the arrow keys for itself
-    bar.addEventListener(key, function (event) { event.stopPropagation(); });
-  });
   var still = {}, lines = {}, timer = null;
   nodes.get().forEach(function (node) { still[node.id] = node; });
   edges.get().forEach(function (edge) { lines[edge.id] = edge; });
