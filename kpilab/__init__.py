@@ -36,6 +36,7 @@ _HOME = {
     "fan_charts": "kpilab.delivery.fans",
     "frontier_chart": "kpilab.delivery.fans",
     "Intervention": "kpilab.decisions.interventions",
+    "processes": "kpilab.model.process_book",
     "read_pay": "kpilab.model.pay_files",
     "simulate_pay": "kpilab.decisions.pay",
     "line_of_sight": "kpilab.delivery.cards",

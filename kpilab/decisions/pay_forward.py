@@ -56,7 +56,7 @@ def place_years(
     by_kpi: dict[str, list[int]] = {}
     for position, place in enumerate(places):
         by_kpi.setdefault(place.kpi, []).append(position)
-    for kpi_id, positions in by_kpi.items():
+    for kpi_id, positions in by_kpi.items() if spans else ():
         kpi = cascade.kpi(kpi_id)
         units = tuple(cascade.unit(places[i].unit) for i in positions)
         columns = [unit_at[unit.id] for unit in units]

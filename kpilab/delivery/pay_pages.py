@@ -4,15 +4,20 @@ Pages with names or amounts are marked confidential and written for their owner'
 """
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from kpilab.decisions.pay import PayResults
+from kpilab.decisions.payout import CurveArrays
 from kpilab.decisions.statements import PayLine, PayStatement
+from kpilab.delivery.charts import Chart
 from kpilab.delivery.pages import Page
+from kpilab.delivery.plane import framed, line_svg, plane_of
+from kpilab.model.pay_plan import Curve
 from kpilab.model.saving import replace_file
 from kpilab.show import heading_html, paragraphs_html, quantity, table_html
 
@@ -22,6 +27,31 @@ _STYLE = (
     ".mark{background:#b2182b;color:#fff;padding:.2em .8em;font-weight:600;letter-spacing:.08em}"
     "@page{size:A4;margin:15mm}"
 )
+
+
+def curve_chart(curve: Curve, title: str, performances: Sequence[float] = ()) -> Chart:
+    """Draw a payout curve, and where those who are paid by it stand on it.
+
+    Parameters
+    ----------
+    curve : Curve
+    title : str
+    performances : sequence of float
+        Each a dot on the curve.
+    """
+    places = [float(place) for place, _ in curve.marks]
+    room = 0.3 * (max(places) - min(places))
+    x = np.linspace(min(places) - room, max(places) + room, 400)
+    arrays = CurveArrays(curve)
+    y = arrays.payout(x)
+    plane = plane_of(np.append(y, 0.0), x[0], x[-1])
+    dots = np.clip(np.asarray(performances, dtype=float), x[0], x[-1])
+    parts = [line_svg(plane, x, y, "#2166ac", width=2.0)] + [
+        f'<circle cx="{plane.x(at):.1f}" cy="{plane.y(pays):.1f}" r="4" fill="#b2182b"/>'
+        for at, pays in zip(dots, arrays.payout(dots), strict=True)
+    ]
+    marks = [(place, f"{place:g}") for place in sorted(places)]
+    return framed(plane, parts, title, marks, lambda value: f"{100 * value:.0f} %")
 
 
 def statement_page(results: PayResults, statement: PayStatement) -> Page:

@@ -113,6 +113,7 @@ def findings(cascade: Cascade) -> list[Finding]:
         _targets,
         _link_gaps,
         _idle_owners,
+        _processes,
     )
     return [finding for step in steps for finding in step(cascade)]
 
@@ -328,3 +329,15 @@ def _idle_owners(cascade: Cascade) -> Iterator[Finding]:
                 what,
                 "give them a KPI, process or action",
             )
+
+
+def _processes(cascade: Cascade) -> Iterator[Finding]:
+    serving = {kpi.process for kpi in cascade.kpis} | {target.process for target in cascade.targets}
+    for process in cascade.processes:
+        where = cascade.where("processes", process.id)
+        if process.owner is None:
+            what = f"process '{process.id}' has no owner"
+            yield Finding("warning", "process_without_owner", where, what, "name one of owners")
+        if process.id not in serving:
+            what = f"process '{process.id}' has no KPI: nobody sees whether it works"
+            yield Finding("note", "process_without_kpi", where, what, "name it in a KPI or a target")

@@ -5,11 +5,12 @@ The file is confidential and kept apart; nothing but pay needs it.
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from kpilab.model.parts import Id, Noun, PeriodText
+from kpilab.problems import did_you_mean, one_problem
 
 CurveShape = Literal["linear", "kinked", "stepped"]
 CurveBase = Literal["attainment", "progress", "score", "value"]
@@ -234,9 +235,20 @@ class PayPlan(Noun):
                 return self._lines[path[:depth]]
         return "pay.yaml"
 
+    def replace(self, **changes: Any) -> "PayPlan":
+        """Return another pay plan with some of its parts replaced; everything is validated again."""
+        other = PayPlan.model_validate({**{n: getattr(self, n) for n in PayPlan.model_fields}, **changes})
+        other._file, other._lines = self._file, self._lines
+        return other
+
     def plan(self, plan_id: str) -> Plan:
-        """Return the plan with this id."""
-        return next(plan for plan in self.plans if plan.id == plan_id)
+        """Return the plan with this id; an unknown one is an `InputError` that suggests the nearest."""
+        found = next((plan for plan in self.plans if plan.id == plan_id), None)
+        if found is None:
+            raise one_problem(
+                "plan", f"unknown plan '{plan_id}'; {did_you_mean(plan_id, [p.id for p in self.plans])}"
+            )
+        return found
 
     def curve_of(self, plan: Plan, own: Curve | str | None) -> Curve:
         """Return the curve of a measure or modifier: its own, else that of its plan."""

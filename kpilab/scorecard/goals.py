@@ -138,7 +138,8 @@ def _goals(scorecard: Scorecard, table: pd.DataFrame, by: Goal) -> Iterator[tupl
     kpis = _kpi_parts(scorecard, table)
     if by == "process":
         for process in cascade.processes:
-            own = [part for kpi, part in kpis.items() if cascade.kpi(kpi).process == process.id]
+            named = {target.kpi for target in cascade.targets if target.process == process.id}
+            own = [p for kpi, p in kpis.items() if cascade.kpi(kpi).process == process.id or kpi in named]
             if own:
                 yield process.id, process.name, _averaged(own, None)
         return

@@ -7,7 +7,7 @@ from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.problems import did_you_mean, one_problem
 
-_PANELS = {"targets": "TargetPanel", "what_if": "WhatIfPanel"}
+_PANELS = {"targets": "TargetPanel", "what_if": "WhatIfPanel", "pay": "PayPanel"}
 
 
 def Panel(verb: str, cascade: Cascade, history: History, **options: Any) -> Any:
@@ -15,7 +15,7 @@ def Panel(verb: str, cascade: Cascade, history: History, **options: Any) -> Any:
 
     Parameters
     ----------
-    verb : {"targets", "what_if"}
+    verb : {"targets", "what_if", "pay"}
     cascade : Cascade
     history : History
     **options

@@ -1,0 +1,102 @@
+"""Processes and procedures: whose they are, and which KPIs, targets, actions and persons they serve."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kpilab.model.cascade import Cascade, Process
+from kpilab.show import Result, count_of, listed
+
+COLUMNS = ["process", "name", "owner", "procedures", "kpis", "objectives", "targets", "actions", "persons"]
+
+
+@dataclass(frozen=True, eq=False)
+class ProcessBook(Result):
+    """Every process with what hangs on it.
+
+    `tidy()` has ``process, name, owner, procedures, kpis, objectives, targets, actions, persons``; the lists are
+    names, joined by semicolons. `procedures()` has one row per procedure with its document and owner.
+    """
+
+    cascade: Cascade
+    table: pd.DataFrame
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """Return the name of the cascade."""
+        return f"{self.cascade.name}: processes"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per process."""
+        return self.table.copy()
+
+    def procedures(self) -> pd.DataFrame:
+        """Return one row per procedure: process, id, name, document, owner."""
+        rows = [
+            [process.id, step.id, step.name, step.document or "", _owner(self.cascade, step.owner)]
+            for process in self.cascade.processes
+            for step in process.procedures
+        ]
+        return pd.DataFrame(rows, columns=["process", "procedure", "name", "document", "owner"])
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: how many processes and procedures, and how many lack an owner or a KPI."""
+        return pd.DataFrame(
+            {
+                "n_processes": [len(self.table)],
+                "n_procedures": [len(self.procedures())],
+                "n_without_owner": [int((self.table["owner"] == "").sum())],
+                "n_without_kpi": [int((self.table["kpis"] == "").sum())],
+            }
+        )
+
+    @property
+    def text(self) -> str:
+        """Return a sentence per process: whose it is and what it serves."""
+        lines = [f"{count_of(len(self.table), 'process', 'processes')}."]
+        for row in self.table.to_dict("records"):
+            owner = f"owned by {row['owner']}" if row["owner"] else "owned by nobody"
+            serves = listed(row["objectives"].split("; ")) if row["objectives"] else "no objective"
+            lines.append(f"{row['name']}, {owner}, serves {serves}.")
+        return "\n".join(lines)
+
+
+def processes(cascade: Cascade) -> ProcessBook:
+    """List every process: its owner and procedures, and the KPIs, targets, actions and persons it serves.
+
+    Parameters
+    ----------
+    cascade : Cascade
+
+    Returns
+    -------
+    ProcessBook
+    """
+    rows = [_row(cascade, process) for process in cascade.processes]
+    return ProcessBook(cascade, pd.DataFrame(rows, columns=COLUMNS))
+
+
+def _row(cascade: Cascade, process: Process) -> list[str]:
+    targets = [target for target in cascade.targets if target.process == process.id]
+    named = {target.kpi for target in targets}
+    kpis = [kpi for kpi in cascade.kpis if kpi.process == process.id or kpi.id in named]
+    targets += [t for t in cascade.targets if t.process is None and t.kpi in {kpi.id for kpi in kpis}]
+    actions = [action for action in cascade.actions if action.process == process.id]
+    objectives = [objective.name for kpi in kpis if (objective := cascade.objective_of(kpi)) is not None]
+    owners = [process.owner, *(step.owner for step in process.procedures)]
+    owners += [kpi.owner for kpi in kpis]
+    owners += [action.owner for action in actions]
+    return [
+        process.id, process.name, _owner(cascade, process.owner), _joined(step.name for step in process.procedures),
+        _joined(kpi.name for kpi in kpis), _joined(objectives), _joined(target.id for target in targets),
+        _joined(action.name for action in actions), _joined(_owner(cascade, owner) for owner in owners if owner),
+    ]  # fmt: skip
+
+
+def _owner(cascade: Cascade, owner: str | None) -> str:
+    return cascade.owner(owner).name if owner is not None else ""
+
+
+def _joined(names: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(names))

@@ -1,0 +1,75 @@
+"""Nothing of pay.yaml appears where nobody asked for it: every output of a run is searched."""
+
+import shutil
+import stat
+
+import pytest
+
+import kpilab as kl
+from kpilab import cli
+
+SECRETS = ("98765", "98,765", "Plan Nightjar", "nightjar")
+
+
+@pytest.fixture
+def planted(example_folder, tmp_path):
+    folder = tmp_path / "company"
+    shutil.copytree(example_folder, folder)
+    text = (folder / "pay.yaml").read_text(encoding="utf-8")
+    text = text.replace("target_pay: 4000", "target_pay: 98765.43").replace("id: boards", "id: nightjar")
+    text = text.replace("plan: boards", "plan: nightjar").replace("Leaders in the boards", "Plan Nightjar")
+    text = text.replace("person: flow_lead", "person: zephyrine")
+    (folder / "pay.yaml").write_text(text, encoding="utf-8")
+    cascade = (folder / "cascade.yaml").read_text(encoding="utf-8")
+    role = "  - {id: flow_lead, name: Head of patient flow, unit: S08000015}\n"
+    assert role in cascade
+    owner = "  - {id: zephyrine, name: Role Z, unit: S08000015}\n"
+    (folder / "cascade.yaml").write_text(cascade.replace(role, role + owner), encoding="utf-8")
+    return folder
+
+
+def run(capsys, *arguments):
+    """Return what a command prints; a check that finds errors is as good as one that finds none."""
+    code: object = 0
+    try:
+        cli.main([str(each) for each in arguments])
+    except SystemExit as stop:
+        code = stop.code
+    streams = capsys.readouterr()
+    assert code in (0, 1, None), streams.err
+    return streams.out + streams.err
+
+
+def test_no_output_that_was_not_asked_for_names_anything_of_pay(planted, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    said = ""
+    for command in ("check", "score", "links", "map", "pay"):
+        said += run(capsys, command, planted) if command == "map" else run(capsys, command, planted, "--json")
+    said += run(capsys, "pay", planted) + run(capsys, "check", planted)
+    said += run(capsys, "card", planted, "--owner", "flow_lead", "--owner", "discharge_lead")
+    said += run(
+        capsys, "report", planted, "--template", "unit", "--units", "S08000015", "--period", "2023-03"
+    )
+    written = [path for path in (tmp_path / "reports").rglob("*") if path.is_file()]
+    assert len(written) > 5
+    pages = {path: path.read_text(encoding="utf-8", errors="replace") for path in written}
+    for secret in SECRETS:
+        where = [str(path) for path, text in pages.items() if secret in text]
+        assert where == []
+        assert secret not in said
+
+
+def test_what_was_asked_for_is_marked_and_only_its_owner_can_read_it(planted, capsys, tmp_path):
+    out = tmp_path / "statements"
+    assert "98765.43" in run(capsys, "pay", planted, "--owner", "zephyrine", "--json")
+    paths = run(capsys, "pay", planted, "--owner", "zephyrine", "--out", out).split()
+    assert len(paths) == 1
+    file = out / paths[0].rsplit("/", 1)[-1]
+    assert "CONFIDENTIAL" in file.read_text(encoding="utf-8")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_card_holds_nobodys_pay(planted):
+    cascade = kl.read_cascade(planted)
+    card = kl.line_of_sight(cascade, kl.read_history(cascade), owner="zephyrine")
+    assert "98765" not in card.page() + card.text
