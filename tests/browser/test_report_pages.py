@@ -33,6 +33,7 @@ def test_index_shows_the_map_and_every_report_opens(chromium_page, tmp_path, exa
     for name in names:
         chromium_page.open(run.index)
         page.get_by_role("link", name=name, exact=True).click()
+        page.wait_for_load_state("load")
         title = page.locator("h1").inner_text()
         assert name.startswith(title) or title == "NHS Scotland"
         assert page.locator("svg").count() >= 5
