@@ -94,3 +94,18 @@ def test_ten_runs_more_are_one_win_more_as_the_rule_of_thumb_says(cascade, histo
     assert 9 < runs_per_win < 12
     assert links.loc[("on_base", "runs_scored"), "verdict"] == "supported"
     assert links.loc[("win_share", "attendance"), "verdict"] == "supported"
+
+
+def test_managers_stints_are_those_of_the_databank(cascade):
+    managers = (
+        baseball_build()
+        .databank("Managers")
+        .merge(baseball_build().databank("Teams")[["yearID", "teamID", "franchID"]], on=["yearID", "teamID"])
+    )
+    stints = [action for action in cascade.actions if action.process == "game_day"]
+    assert len(stints) == 10
+    for stint in stints:
+        manager, franchise = stint.id.split("_")
+        own = managers[(managers["playerID"] == manager) & (managers["franchID"] == franchise.upper())]
+        seasons = own[(own["yearID"] >= int(stint.start)) & (own["yearID"] <= int(stint.end))]["yearID"]
+        assert sorted(seasons) == list(range(int(stint.start), int(stint.end) + 1)), stint.id
