@@ -161,3 +161,21 @@ def test_parameters_are_read_without_running_the_cell(tmp_path, cell):
         return
     with pytest.raises(kl.InputError, match="not plain assignments"):
         parameter_problems(tmp_path / "t.ipynb", {})
+
+
+def test_owners_get_a_page_each_and_stand_on_the_index(example_folder, tmp_path):
+    run = kl.run_reports(
+        example_folder,
+        template="owner",
+        units=["flow_lead"],
+        period="2023-03",
+        folder=tmp_path,
+        progress=False,
+    )
+    assert not run.failed
+    page = (run.index.parent / "owner-flow_lead.html").read_text(encoding="utf-8")
+    assert "Head of patient flow" in page
+    assert "What it moves, and why that matters" in page
+    assert "href='owner-flow_lead.html'" in run.index.read_text(encoding="utf-8")
+    with pytest.raises(kl.InputError, match="did you mean 'flow_lead'"):
+        kl.run_reports(example_folder, template="owner", units=["flow"], folder=tmp_path, progress=False)

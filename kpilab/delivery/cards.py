@@ -14,6 +14,7 @@ from kpilab.decisions.footing import Basis, Footing, arrows, bases
 from kpilab.decisions.worth import Worth, worth_of_step
 from kpilab.delivery import card_words
 from kpilab.delivery.card_words import OwnKpi
+from kpilab.delivery.pages import Page
 from kpilab.delivery.sight_map import Node, sight_map
 from kpilab.model.cascade import Action, Cascade, Kpi
 from kpilab.model.history import History
@@ -100,6 +101,10 @@ class Card(Result):
             f"<style>{_STYLE}</style><h1>{html.escape(self.name)}</h1>"
             f"<p>{html.escape(below)}. {html.escape(self.cascade.name)}.</p>{body}</html>"
         )
+
+    def parts(self) -> Page:
+        """Return the sections of the card without its title, for a report's page."""
+        return Page("".join(_section_html(section, "h2") for section in self.sections))
 
     def save(self, path: str | Path) -> Path:
         """Write the page and return its path."""

@@ -31,7 +31,7 @@ from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
 from kpilab.scorecard.rollup import Scorecard, roll_up, scorecard_span
 from kpilab.show import Result, count_of
 
-Template = Literal["unit", "board", "evidence", "all"]
+Template = Literal["unit", "board", "evidence", "owner", "all"]
 OF_THE_WHOLE = {"board": "as a whole", "evidence": "every arrow against history"}
 WORKERS = 2
 CELL_SECONDS = 1800
@@ -119,10 +119,12 @@ def run_reports(
     ----------
     cascade : Cascade or path
         Its folder is what the templates read; changes made in memory only are not seen.
-    template : {"unit", "board", "evidence", "all"}
-        One report per unit, one for the organisation as a whole, one on the evidence for its arrows, or all.
+    template : {"unit", "board", "evidence", "owner", "all"}
+        One report per unit, one for the organisation as a whole, one on the evidence for its arrows, one per
+        owner, or all but those of the owners.
     units : "all" or list of unit ids
-        ``"all"`` is every unit of the second level (of the first where there is one level only).
+        ``"all"`` is every unit of the second level (of the first where there is one level only); for the
+        template ``"owner"`` ids of owners, ``"all"`` every owner.
     period : str, optional
         Default: the last complete period.
     folder : path
@@ -144,7 +146,7 @@ def run_reports(
     cascade, history = read_folder(cascade.folder if isinstance(cascade, Cascade) else cascade)
     span = _span_within(history, scorecard_span(cascade, history, period))
     target = Path(folder) / _slug(cascade.folder.resolve().name) / str(span)
-    jobs = _jobs(cascade, template, _chosen(cascade, units), span, target)
+    jobs = _jobs(cascade, template, _chosen(cascade, units, template), span, target)
     for job in {job.template: job for job in jobs}.values():
         stop_on(parameter_problems(template_path(job.template), dict(job.parameters)))
     target.mkdir(parents=True, exist_ok=True)
@@ -244,7 +246,10 @@ def _assigned(cell: ast.Module) -> Iterator[tuple[str, Any]]:
             yield target.id, ast.literal_eval(value)
 
 
-def _chosen(cascade: Cascade, units: Literal["all"] | Sequence[str]) -> list[str]:
+def _chosen(cascade: Cascade, units: Literal["all"] | Sequence[str], template: Template) -> list[str]:
+    if template == "owner":
+        owners = [owner.id for owner in cascade.owners]
+        return owners if units == "all" else [cascade.owner(each).id for each in units]
     if units == "all":
         return [unit.id for unit in cascade.units_at(cascade.levels[min(1, len(cascade.levels) - 1)])]
     known = {unit.id for unit in cascade.units}
@@ -263,7 +268,7 @@ def _span_within(history: History, span: Span) -> Span:
 
 
 def _jobs(cascade: Cascade, template: Template, units: list[str], span: Span, target: Path) -> list[Job]:
-    known = ["unit", *OF_THE_WHOLE, "all"]
+    known = ["unit", *OF_THE_WHOLE, "owner", "all"]
     if template not in known:
         raise one_problem("template", f"unknown template '{template}'; {did_you_mean(template, known)}")
     shared = (("cascade", _seen_from(target, cascade.folder)), ("period", str(span)))
@@ -277,6 +282,12 @@ def _jobs(cascade: Cascade, template: Template, units: list[str], span: Span, ta
             notebook = target / f"{files[unit]}.ipynb"
             jobs.append(
                 Job("unit", unit, cascade.unit(unit).name, (*shared, ("unit", unit)), notebook, target)
+            )
+    if template == "owner":
+        for owner in units:
+            notebook = target / f"owner-{_slug(owner)}.ipynb"
+            jobs.append(
+                Job("owner", owner, cascade.owner(owner).name, (*shared, ("owner", owner)), notebook, target)
             )
     return jobs
 
@@ -435,6 +446,8 @@ def _write_index(cascade: Cascade, history: History, span: Span, table: pd.DataF
 def _index_line(scorecard: Scorecard, links: LinkResults, row: Mapping[Any, Any]) -> str:
     """Return one report's line: its page, how its unit (or the evidence) stands, what went wrong."""
     unit = row["unit"] or scorecard.cascade.roots()[0].id
+    if row["template"] == "owner":
+        unit = scorecard.cascade.home_of(unit) or scorecard.cascade.roots()[0].id
     what = OF_THE_WHOLE.get(row["template"])
     name = f"{row['name']}, {what}" if what else row["name"]
     stands = links.text if row["template"] == "evidence" else standing_text(scorecard.of_unit(unit))
