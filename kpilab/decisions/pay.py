@@ -15,6 +15,7 @@ import pandas as pd
 from kpilab.decisions.footing import FOOTINGS, Basis, bases
 from kpilab.decisions.incentives import incentives
 from kpilab.decisions.pay_forward import (
+    PEOPLE_AT_ONCE,
     USUAL,
     marks_reached,
     past_spans,
@@ -280,9 +281,13 @@ class PayResults(Result):
             ``quantile, total`` (money) ``, payout`` (as a share of target pay). Gates and modifiers are left out;
             caps hold.
         """
-        performance = place_draws(self.cascade, self._places, draws, self.span)
         caps = {plan.id: float(plan.cap) for plan in self.pay.plans if plan.cap is not None}
-        total = total_pay(self.statements_, self._places, payouts(self._places, performance), caps)
+        total = np.zeros(len(next(iter(draws.values()), ())))
+        for start in range(0, len(self.statements_), PEOPLE_AT_ONCE):
+            block = self.statements_[start : start + PEOPLE_AT_ONCE]
+            places = tuple(dict.fromkeys(line.place for s in block for line in s.lines))
+            performance = place_draws(self.cascade, places, draws, self.span)
+            total += total_pay(block, places, payouts(places, performance), caps)
         values = np.quantile(total, QUANTILES) if len(total) else np.full(len(QUANTILES), np.nan)
         return pd.DataFrame(
             {"quantile": QUANTILES, "total": values, "payout": values / float(self.total_target or 1)}

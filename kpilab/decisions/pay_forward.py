@@ -13,12 +13,14 @@ from kpilab.decisions.payout import CurveArrays
 from kpilab.decisions.statements import PayStatement, Place
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
+from kpilab.model.pay_plan import Curve
 from kpilab.model.periods import Span
 from kpilab.scorecard.attainment import attainment, progress, red_flags, score
 from kpilab.scorecard.in_force import TargetBook
 from kpilab.scorecard.panels import kpi_spans
 
 BLOCK = 2_000_000
+PEOPLE_AT_ONCE = 500
 USUAL = {"threshold": 0.90, "target": 0.55, "maximum": 0.15}
 """How often a usual plan is meant to reach its marks."""
 
@@ -86,22 +88,27 @@ def place_draws(
     book = TargetBook(cascade)
     n_draws = len(next(iter(draws.values()), ()))
     found = np.full((n_draws, len(places)), np.nan)
+    alike: dict[tuple[str, str], list[int]] = {}
     for position, place in enumerate(places):
-        values = draws.get((place.kpi, place.unit))
-        if values is None:
-            continue
-        kpi = cascade.kpi(place.kpi)
-        over = book.over(kpi, (cascade.unit(place.unit),), current)
-        marks = (np.full(n_draws, each[0]) for each in (over.target, over.baseline, over.red_flag))
-        found[:, position] = _performance(kpi, place, values, *marks)
+        if (place.kpi, place.unit) in draws:
+            alike.setdefault((place.kpi, place.curve.base), []).append(position)
+    for (kpi_id, _), positions in alike.items():
+        kpi = cascade.kpi(kpi_id)
+        over = book.over(kpi, tuple(cascade.unit(places[i].unit) for i in positions), current)
+        values = np.stack([draws[(kpi_id, places[i].unit)] for i in positions], axis=1).astype(float)
+        marks = (each[None, :] for each in (over.target, over.baseline, over.red_flag))
+        found[:, positions] = _performance(kpi, places[positions[0]], values, *marks)
     return found
 
 
 def payouts(places: Sequence[Place], performance: np.ndarray) -> np.ndarray:
     """Return the payout of each performance, shape (n, n_places), as a share of target pay."""
     found = np.empty_like(performance)
+    alike: dict[Curve, list[int]] = {}
     for position, place in enumerate(places):
-        found[:, position] = CurveArrays(place.curve).payout(performance[:, position])
+        alike.setdefault(place.curve, []).append(position)
+    for curve, positions in alike.items():
+        found[:, positions] = CurveArrays(curve).payout(performance[:, positions])
     return found
 
 
