@@ -135,13 +135,15 @@ def total_pay(
     money = np.array([float(s.target_pay) for s in statements])
     cap = np.array([caps.get(s.participant.plan, np.inf) for s in statements])
     total = np.zeros(len(paid))
+    complete = not np.isnan(paid).any()
     step = max(1, BLOCK // max(len(statements), 1))
     for start in range(0, len(paid), step):
         block = paid[start : start + step]
         share = np.zeros((len(block), len(statements)))
         for k in range(n_lines):
             values = block[:, index[:, k]]
-            share += weight[:, k] * np.where(np.isnan(values), stated[:, k], values)
+            known = values if complete else np.where(np.isnan(values), stated[:, k], values)
+            share += weight[:, k] * known
         total[start : start + step] = np.minimum(share, cap) @ money
     return total
 
@@ -169,5 +171,6 @@ def _performance(
         case "score":
             return score(kpi, actual, target, red_flags(kpi, target, red_flag))
     found = attainment(kpi, actual, target)
-    nothing_left = (actual <= 0) & (target >= 0) & (kpi.better == "lower")
-    return np.where(nothing_left & np.isnan(found), np.inf, found)
+    if kpi.better != "lower":
+        return found
+    return np.where((actual <= 0) & (target >= 0) & np.isnan(found), np.inf, found)

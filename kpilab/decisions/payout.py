@@ -60,12 +60,10 @@ class CurveArrays:
     def payout(self, performance: np.ndarray) -> np.ndarray:
         """Return the payouts of performances of any shape; NaN stays NaN."""
         x = self.side * performance
-        if self.curve.shape == "stepped":
-            steps = np.concatenate([[0.0], self.paid])
-            found = steps[np.searchsorted(self.places, x, side="right")]
-        else:
-            found = np.interp(x, self.places, self.paid, left=0.0)
-        return np.where(np.isnan(performance), np.nan, found)
+        if self.curve.shape != "stepped":
+            return np.interp(x, self.places, self.paid, left=0.0)  # which leaves NaN as it is
+        steps = np.concatenate([[0.0], self.paid])
+        return np.where(np.isnan(x), np.nan, steps[np.searchsorted(self.places, x, side="right")])
 
     def slopes(self, performance: float) -> tuple[float, float]:
         """Return what one unit of performance more pays, seen to the left and to the right of a performance.
