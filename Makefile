@@ -10,7 +10,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: .venv report test test-browser lint bench calibrate calibrate-actions lock clean
+.PHONY: .venv report test test-browser lint bench calibrate calibrate-actions calibrate-whatif lock clean
 
 report: $(READY)
 	@$(BIN)/kpilab report $(CASCADE)
@@ -38,6 +38,9 @@ calibrate: $(READY)
 
 calibrate-actions: $(READY)
 	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks.calibration_actions
+
+calibrate-whatif: $(READY)
+	$(ONE_THREAD) $(BIN)/python -m tests.benchmarks.calibration_whatif
 
 # Writes the newest versions that pyproject.toml allows. Only names, versions and hashes: no download host.
 lock: $(READY)

@@ -127,7 +127,7 @@ def propagate(
         needed = set(wanted).union(*(nx.ancestors(graph, kpi) for kpi in wanted if kpi in graph))
         reached &= needed
     run = _Run(motions, held, shape)
-    for block in _blocks(graph.subgraph(reached)):
+    for block in _blocks(nx.DiGraph(graph.subgraph(reached))):
         run.take(block)
     return run.deviations
 
@@ -186,25 +186,30 @@ class _Run:
         for flow in motion.inflows:
             source = self.deviations.get(flow.kpi)
             if source is not None:
-                inflow += flow.weight * _arriving(source, flow, periods)
+                _arrive(inflow, source, flow, periods)
+        whole = np.array_equal(motion.places, np.arange(found.shape[1]))
+        places = slice(None) if whole else motion.places
         for row in range(periods.start, periods.stop):
             now = inflow[row - periods.start]
             for lag, weight in motion.own:
                 if row >= lag:
-                    now = now + weight * found[row - lag, motion.places]
-            found[row, motion.places] = now
+                    now += weight * found[row - lag, places]
+            found[row, places] = now
 
 
-def _arriving(source: np.ndarray, flow: Inflow, periods: slice) -> np.ndarray:
-    """Return what a cause's deviation looks like at the effect, shape (h, E, R or 1)."""
-    rows = np.arange(periods.start, periods.stop) - flow.lag
+def _arrive(inflow: np.ndarray, source: np.ndarray, flow: Inflow, periods: slice) -> None:
+    """Add what a cause's deviation does at the effect to the inflow, shape (h, E, R)."""
     aligned = np.array_equal(flow.holder, np.arange(source.shape[1]))
-    held = source if aligned else source[:, np.maximum(flow.holder, 0)]
-    total = np.zeros((len(rows), *held.shape[1:]))
-    for back in range(flow.width):
-        at = rows - back
-        total[at >= 0] += held[at[at >= 0]]
-    return np.where((flow.holder >= 0)[:, None], total / flow.width, 0.0)
+    there = (flow.holder >= 0)[:, None]
+    weight = flow.weight / flow.width
+    for back in range(flow.lag, flow.lag + flow.width):
+        first = max(periods.start, back)
+        if first >= periods.stop:
+            break
+        arriving = source[first - back : periods.stop - back]
+        if not aligned:
+            arriving = np.where(there, arriving[:, np.maximum(flow.holder, 0)], 0.0)
+        inflow[first - periods.start :] += weight * arriving
 
 
 def arrows(motions: Mapping[str, Motion]) -> nx.DiGraph:
@@ -223,7 +228,11 @@ def _blocks(graph: nx.DiGraph) -> list[tuple[str, ...]]:
     whole = nx.condensation(graph)
     blocks = []
     for component in nx.lexicographical_topological_sort(whole, key=lambda n: min(whole.nodes[n]["members"])):
-        members = graph.subgraph(whole.nodes[component]["members"])
+        names = whole.nodes[component]["members"]
+        if len(names) == 1:
+            blocks.append(tuple(names))
+            continue
+        members = graph.subgraph(names)
         at_once: nx.DiGraph = nx.DiGraph()
         at_once.add_nodes_from(members)
         at_once.add_edges_from(edge for edge in members.edges if members.edges[edge]["lag"] == 0)

@@ -1,0 +1,181 @@
+"""What is arithmetic in a scenario is exact: roll-ups, formulas, scales, loops; forecasts against statsmodels."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+
+import kpilab as kl
+from kpilab.decisions.forecasts import forecast
+from kpilab.decisions.propagation import Held, Inflow, Motion, propagate
+
+SHOPS = """
+cascade: Shops
+frequency: month
+levels: [company, shop]
+history: {path: history.csv}
+units:
+  - {unit: all, name: Company, level: company}
+  - {unit: a, name: Shop A, level: shop, parent: all}
+  - {unit: b, name: Shop B, level: shop, parent: all}
+kpis:
+  - {id: visits, name: Visits, sum: visits, transform: log}
+  - {id: conversion, name: Conversion, ratio: {of: orders, per: visits}, unit_of_measure: share, better: higher}
+  - {id: orders, name: Orders, formula: "orders"}
+  - {id: per_visit, name: Revenue per visit, formula: "revenue / visits"}
+  - {id: revenue, name: Revenue, sum: revenue}
+  - {id: slowest, name: Slowest, max: minutes}
+"""
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory):
+    folder = Path(tmp_path_factory.mktemp("shops"))
+    (folder / "cascade.yaml").write_text(SHOPS, encoding="utf-8")
+    cascade = kl.read_cascade(folder)
+    rng = np.random.default_rng(4)
+    rows = []
+    for period in pd.period_range("2020-01", periods=36, freq="M").astype(str):
+        for unit, size in (("a", 100), ("b", 300)):
+            visits = size + rng.integers(0, 20)
+            orders, minutes = 0.1 * visits + rng.normal(), 5 + rng.normal()
+            rows.append((period, unit, visits, orders, 20 * orders, minutes))
+    columns = ["period", "unit", "visits", "orders", "revenue", "minutes"]
+    history = kl.read_history(cascade, pd.DataFrame(rows, columns=columns))
+    return cascade, history, kl.fit_links(cascade, history)
+
+
+def test_parent_is_the_sum_of_its_children_whatever_is_changed(shops):
+    """On a scale of logs, too: ten per cent more at one shop is not ten per cent more of the company."""
+    scenario = kl.what_if(*shops, {"visits": "+10% at a"}, horizon=4)
+    effect = {unit: scenario.path("visits", unit)["effect"].to_numpy() for unit in ("all", "a", "b")}
+    assert effect["all"] == pytest.approx(effect["a"] + effect["b"])
+    assert (effect["b"] == 0).all()
+    ready = kl.prepare_what_if(*shops, horizon=4)
+    assert effect["a"] == pytest.approx(0.1 * ready.baseline.values("visits")[:, 1])
+
+
+def test_absolute_change_of_a_sum_at_a_parent_is_shared_out(shops):
+    scenario = kl.what_if(*shops, {"revenue": "100 at all"}, horizon=3)
+    effect = {unit: scenario.path("revenue", unit)["effect"].to_numpy() for unit in ("all", "a", "b")}
+    assert effect["all"] == pytest.approx(np.full(3, 100.0))
+    assert effect["a"] + effect["b"] == pytest.approx(np.full(3, 100.0))
+    assert (effect["b"] > 2 * effect["a"]).all()
+
+
+def test_ratio_of_a_parent_weighs_its_children_by_denominators(shops):
+    scenario = kl.what_if(*shops, {"conversion": "0.02 at a"}, horizon=12)
+    whole = scenario.path("conversion", "all")["effect"].to_numpy()
+    last_year = shops[1].measure("visits")[-12:, 1:]
+    assert whole == pytest.approx(0.02 * last_year[:, 0] / last_year.sum(axis=1))
+
+
+def test_largest_of_children_follows_the_largest_alone(shops):
+    ready = kl.prepare_what_if(*shops, horizon=1)
+    a, b = ready.baseline.values("slowest")[0, 1:]
+    path = kl.what_if(*shops, {"slowest": "50 at a"}, horizon=1).path("slowest", "all")
+    assert path["effect"].iloc[0] == pytest.approx(a + 50 - max(a, b))
+
+
+def test_formula_is_evaluated_on_the_parts_of_the_scenario(shops):
+    """Revenue per visit: 20 % more revenue from 10 % more visits is 1.2 / 1.1 of what it was."""
+    scenario = kl.what_if(*shops, {"revenue": "+20%", "visits": "+10%"}, horizon=3)
+    ready = kl.prepare_what_if(*shops, horizon=3)
+    anyway = ready.baseline.values("per_visit")[:, 1]
+    assert scenario.path("per_visit", "a")["effect"].to_numpy() == pytest.approx((1.2 / 1.1 - 1) * anyway)
+
+
+def test_numerator_of_a_ratio_moves_with_the_ratio(shops):
+    """Orders are conversion times visits."""
+    scenario = kl.what_if(*shops, {"conversion": "+10%"}, horizon=2)
+    ready = kl.prepare_what_if(*shops, horizon=2)
+    anyway = ready.baseline.values("orders")[:, 1]
+    assert scenario.path("orders", "a")["effect"].to_numpy() == pytest.approx(0.1 * anyway)
+
+
+def test_change_of_a_computed_kpi_names_its_parts(shops):
+    with pytest.raises(kl.InputError, match=r"is computed .* change its parts instead: revenue, visits"):
+        kl.what_if(*shops, {"per_visit": 1})
+
+
+def test_change_beyond_the_end_of_its_scale_is_refused(shops):
+    with pytest.raises(kl.InputError, match=r"where its scale \(log\) ends; change it by less"):
+        kl.what_if(*shops, {"visits": -100000})
+
+
+def test_share_beyond_one_is_reported(shops):
+    scenario = kl.what_if(*shops, {"conversion": 2.0}, horizon=2)
+    assert (scenario.tidy()["share_outside"].dropna() == 1).all()
+    assert scenario.tidy().loc[scenario.tidy()["kpi"] == "conversion", "extrapolated"].all()
+
+
+@pytest.mark.parametrize("season", [1, 12])
+@pytest.mark.parametrize("damped", [False, True])
+def test_carried_shocks_give_the_forecast_variance_of_statsmodels(season, damped):
+    """Class 1 models: variance = σ² Σ carry² (Hyndman et al. 2008, table 6.1); smoothing as estimated there."""
+    from kpilab.decisions.forecasts import _carried
+
+    rng = np.random.default_rng(1)
+    series = pd.Series(np.cumsum(rng.normal(0.3, 1, 96)) + np.tile(np.sin(np.arange(12)), 8))
+    options = {"trend": "add", "damped_trend": True} if damped else {}
+    options |= {"seasonal": "add", "seasonal_periods": season} if season > 1 else {}
+    fit = ETSModel(series, error="add", initialization_method="heuristic", **options).fit(disp=False)
+    carry = _carried(dict(zip(fit.param_names, fit.params, strict=True)), 14, season)
+    variance = fit.get_prediction(start=96, end=109).forecast_variance
+    assert fit.scale * np.cumsum(carry**2) == pytest.approx(np.asarray(variance), rel=1e-6)
+
+
+def test_gaps_are_bridged_by_a_structural_model_and_short_series_by_their_last_value():
+    rng = np.random.default_rng(2)
+    series = np.cumsum(rng.normal(size=40))
+    series[[10, 11]] = np.nan
+    assert forecast(series, 3).model == "local level"
+    assert forecast(np.array([np.nan, 1.0, 2.0]), 2).mean.tolist() == [2.0, 2.0]
+
+
+def still(deviation, periods, by_equation, by_hand):
+    return deviation
+
+
+def motion(kpi, lag, weight, own=0.0):
+    flow = Inflow(kpi, lag, 1, np.array([weight]), np.array([0]))
+    return Motion((flow,), ((1, np.array([own])),) if own else (), np.array([0]), still)
+
+
+def held(values, added=False):
+    values = np.asarray(values, dtype=float)[:, None]
+    nothing = np.zeros_like(values)
+    there = np.array([True])
+    if added:
+        return Held(nothing, nothing.astype(bool), values, there)
+    return Held(values, values != 0, nothing, there)
+
+
+def test_loop_through_a_lag_by_hand():
+    """x: 1 in the first period; y = ½ x; x = −y one period later: 1, −½, ¼ …"""
+    motions = {"y": motion("x", 0, 0.5), "x": motion("y", 1, -1.0)}
+    found = propagate(motions, {"x": held([1, 0, 0, 0])}, (4, 1, 1))
+    assert found["x"][:, 0, 0].tolist() == [1, -0.5, 0.25, -0.125]
+    assert found["y"][:, 0, 0].tolist() == [0.5, -0.25, 0.125, -0.0625]
+
+
+def test_held_kpi_does_not_listen_and_an_added_change_comes_on_top_by_hand():
+    """x: 1 for good; y = 2 x, with memory ½; held at 5 it stays there, with 5 added it is 5 more than it was."""
+    motions = {"y": motion("x", 0, 2.0, own=0.5)}
+    step = held([1, 1, 1])
+    alone = propagate(motions, {"x": step}, (3, 1, 1))["y"][:, 0, 0]
+    assert alone.tolist() == [2, 3, 3.5]
+    fixed = propagate(motions, {"x": step, "y": held([5, 5, 5])}, (3, 1, 1))["y"][:, 0, 0]
+    assert fixed.tolist() == [5, 5, 5]
+    on_top = propagate(motions, {"x": step, "y": held([5, 5, 5], added=True)}, (3, 1, 1))["y"][:, 0, 0]
+    assert on_top.tolist() == [7, 8, 8.5]
+
+
+def test_mean_over_a_quarter_arrives_month_by_month_by_hand():
+    """An equation of quarters on a clock of months: a step is a third there, then two thirds, then whole."""
+    flow = Inflow("x", 0, 3, np.array([3.0]), np.array([0]))
+    motions = {"y": Motion((flow,), (), np.array([0]), still)}
+    found = propagate(motions, {"x": held([1, 1, 1, 1])}, (4, 1, 1))
+    assert found["y"][:, 0, 0] == pytest.approx([1, 2, 3, 3])
