@@ -109,3 +109,17 @@ def test_managers_stints_are_those_of_the_databank(cascade):
         own = managers[(managers["playerID"] == manager) & (managers["franchID"] == franchise.upper())]
         seasons = own[(own["yearID"] >= int(stint.start)) & (own["yearID"] <= int(stint.end))]["yearID"]
         assert sorted(seasons) == list(range(int(stint.start), int(stint.end) + 1)), stint.id
+
+
+def test_check_of_the_shipped_case_finds_no_error_and_stays_readable(cascade, history):
+    report = kl.check(cascade, history).tidy()
+    assert not (report["severity"] == "error").any()
+    assert len(report) < 250
+
+
+def test_players_who_come_and_go_are_told_once_per_franchise(cascade, history):
+    ends = [each for each in findings(cascade, history) if each.rule == "unit_ends"]
+    franchises = sorted(unit.id for unit in cascade.units_at("franchise"))
+    assert sorted(each.what.split(":")[0] for each in ends) == franchises
+    n_players = len(cascade.children("ANA"))
+    assert f"of its {n_players} units" in next(each.what for each in ends if each.what.startswith("ANA:"))

@@ -12,15 +12,41 @@ from kpilab.show import count_of, listed
 
 SUM_SLACK = 1e-6
 MOSTLY = 0.95
+MANY = 20  # findings of one rule under one parent that are told as one
 
 
 def findings(cascade: Cascade, history: History) -> list[Finding]:
     """List what is wrong or weak in a history."""
-    steps = (_duplicates, _gaps, _starts_and_ends, _negative_counts, _parents_that_differ, _same_that_differ)
-    return [finding for step in steps for finding in step(cascade, history)]
+    per_unit = [*_gaps(history), *_starts_and_ends(history)]
+    steps = (_negative_counts, _parents_that_differ, _same_that_differ)
+    rest = [finding for step in steps for finding in step(cascade, history)]
+    return [*_duplicates(history), *_folded(cascade, per_unit), *rest]
 
 
-def _duplicates(cascade: Cascade, history: History) -> Iterator[Finding]:
+def _folded(cascade: Cascade, found: list[tuple[str, Finding]]) -> list[Finding]:
+    """Tell more than `MANY` findings of one rule under one parent as one: persons come and go by the thousand."""
+    groups: dict[tuple[str | None, str], list[tuple[str, Finding]]] = {}
+    for unit, finding in found:
+        groups.setdefault((cascade.unit(unit).parent, finding.rule), []).append((unit, finding))
+    folded: list[Finding] = []
+    for (parent, _), members in groups.items():
+        if parent is None or len(members) <= MANY:
+            folded += [finding for _, finding in members]
+        else:
+            folded.append(_as_one(cascade, parent, members))
+    return folded
+
+
+def _as_one(cascade: Cascade, parent: str, members: list[tuple[str, Finding]]) -> Finding:
+    units, first = {unit for unit, _ in members}, members[0][1]
+    n_children = len(cascade.children(parent))
+    what = (
+        f"{parent}: {len(members)} times in {len(units)} of its {n_children} units; the first: {first.what}"
+    )
+    return Finding(first.severity, first.rule, first.where, what, first.remedy)
+
+
+def _duplicates(history: History) -> Iterator[Finding]:
     for second in history.duplicates:
         how = "with other values" if second.differs else "with the same values"
         what = f"second row for {second.unit} in {second.period} {how} (first: {second.first}); the first one counts"
@@ -28,7 +54,7 @@ def _duplicates(cascade: Cascade, history: History) -> Iterator[Finding]:
         yield Finding("error" if second.differs else "warning", "duplicate_rows", second.where, what, remedy)
 
 
-def _gaps(cascade: Cascade, history: History) -> Iterator[Finding]:
+def _gaps(history: History) -> Iterator[tuple[str, Finding]]:
     """Report runs of missing periods inside a unit's span, measures with the same gap together."""
     runs: dict[tuple[int, int, int], list[str]] = {}
     for measure in history.measures:
@@ -40,7 +66,7 @@ def _gaps(cascade: Cascade, history: History) -> Iterator[Finding]:
         length = count_of(last - first + 1, "period")
         what = f"{unit}: no {listed(measures, most=3)} in {span} ({length}; row before: {before})"
         remedy = "find the missing rows, or say that the unit did not report"
-        yield Finding("warning", "gap", f"{unit}, {span}", what, remedy)
+        yield unit, Finding("warning", "gap", f"{unit}, {span}", what, remedy)
 
 
 def _runs_inside(known: np.ndarray) -> Iterator[tuple[int, int, int]]:
@@ -50,7 +76,7 @@ def _runs_inside(known: np.ndarray) -> Iterator[tuple[int, int, int]]:
         yield int(unit[i]), int(period[i]) + 1, int(period[i + 1]) - 1
 
 
-def _starts_and_ends(cascade: Cascade, history: History) -> Iterator[Finding]:
+def _starts_and_ends(history: History) -> Iterator[tuple[str, Finding]]:
     """Report units whose measures start after the first period of a measure, or end before the last of all."""
     found: dict[tuple[int, str, int], list[str]] = {}
     last_period = len(history.periods) - 1
@@ -68,7 +94,7 @@ def _starts_and_ends(cascade: Cascade, history: History) -> Iterator[Finding]:
         verb = "starts" if rule == "unit_starts" else "ends"
         what = f"{unit} {verb} {period_text(period)}: {listed(found[u, rule, position], most=3)}"
         remedy = "expected if it opened, closed or changed its reporting then; else find the rows"
-        yield Finding("note", rule, history.where(unit, period), what, remedy)
+        yield unit, Finding("note", rule, history.where(unit, period), what, remedy)
 
 
 def _negative_counts(cascade: Cascade, history: History) -> Iterator[Finding]:
