@@ -47,6 +47,7 @@ class Template(StrEnum):
     unit = "unit"
     board = "board"
     evidence = "evidence"
+    owner = "owner"
     all = "all"
 
 
@@ -371,11 +372,11 @@ def strategy_map(
 def report(
     folder: Folder,
     template: Annotated[
-        Template, typer.Option(help="One per unit, one for the whole, the evidence, or all.")
+        Template, typer.Option(help="One per unit, for the whole, the evidence, per owner, or all but those.")
     ] = (Template.all),
-    units: Annotated[list[str] | None, typer.Option(help="Units to report on; repeat it. Default: all.")] = (
-        None
-    ),
+    units: Annotated[
+        list[str] | None, typer.Option(help="Units, or owners, to report on; repeat it. Default: all.")
+    ] = (None),
     period: Period = None,
     as_json: AsJson = False,
 ) -> None:

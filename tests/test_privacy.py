@@ -46,10 +46,9 @@ def test_no_output_that_was_not_asked_for_names_anything_of_pay(planted, capsys,
     for command in ("check", "score", "links", "map", "pay"):
         said += run(capsys, command, planted) if command == "map" else run(capsys, command, planted, "--json")
     said += run(capsys, "pay", planted) + run(capsys, "check", planted)
-    said += run(capsys, "card", planted, "--owner", "flow_lead", "--owner", "discharge_lead")
-    said += run(
-        capsys, "report", planted, "--template", "unit", "--units", "S08000015", "--period", "2023-03"
-    )
+    said += run(capsys, "card", planted, "--all")
+    for template in (("unit", "--units", "S08000015"), ("board",), ("owner", "--units", "flow_lead")):
+        said += run(capsys, "report", planted, "--period", "2023-03", "--template", *template)
     written = [path for path in (tmp_path / "reports").rglob("*") if path.is_file()]
     assert len(written) > 5
     pages = {path: path.read_text(encoding="utf-8", errors="replace") for path in written}
