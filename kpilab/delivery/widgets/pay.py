@@ -70,8 +70,8 @@ class PayPanel(ipywidgets.VBox):
 
         Raises
         ------
-        InputError
-            Never; a curve that falls or repeats a mark raises pydantic's ValidationError, a ValueError.
+        ValueError
+            When the curve would fall or repeat a mark.
         """
         marks = {m: (_decimal(self.places[m].value), _decimal(self.payouts[m].value)) for m in _MARKS}
         curve = Curve.model_validate({**self._curve.model_dump(exclude={"more", *_MARKS}), **marks})
