@@ -38,7 +38,6 @@ class Method(StrEnum):
     equal = "equal"
     gap_to_best = "gap_to_best"
     evidence = "evidence"
-    owner = "owner"
 
 
 class Template(StrEnum):

@@ -26,6 +26,7 @@ DRAWS = 2000
 SEED = 0
 CONFIDENCE = 0.95
 MOST_PREPARED = 4
+MOST_NUMBERS = 2**28  # of one KPI: 2 GiB
 
 Places = str | Iterable[str] | None
 
@@ -262,8 +263,15 @@ def _check(cascade: Cascade, links: LinkResults, options: Options) -> None:
         problems.append(
             Problem("horizon", f"is {options.horizon}; look at least one {cascade.frequency} ahead")
         )
+    elif options.horizon * len(cascade.units) * options.draws > MOST_NUMBERS:
+        said = f"{options.horizon} periods of {len(cascade.units)} units in {options.draws} draws"
+        problems.append(
+            Problem("horizon", f"{said} are more than fit into memory; look less far ahead, or draw less")
+        )
     if options.draws < 1:
         problems.append(Problem("draws", f"is {options.draws}; 2000 is usual"))
+    if options.seed < 0:
+        problems.append(Problem("seed", f"is {options.seed}; write a whole number of 0 or more"))
     if not 0 < options.confidence < 1:
         problems.append(
             Problem("confidence", f"is {options.confidence}; write a share between 0 and 1, like 0.95")

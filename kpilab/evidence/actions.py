@@ -187,9 +187,16 @@ class ActionResults(Result, Sequence[ActionResult]):
         return ActionResults(self.cascade, tuple(r for r in self.results if r.level == level))
 
     def of_unit(self, unit: str) -> "ActionResults":
-        """Return the actions that reach a unit."""
+        """Return the actions that reach a unit.
+
+        Raises
+        ------
+        InputError
+            When the cascade has no such unit.
+        """
+        known = self.cascade.unit(unit).id
         kept = tuple(
-            r for r in self.results if unit in self.cascade.with_descendants(_units_of(self.cascade, r))
+            r for r in self.results if known in self.cascade.with_descendants(_units_of(self.cascade, r))
         )
         return ActionResults(self.cascade, kept)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
-from kpilab.model.periods import Span
+from kpilab.model.periods import Span, period_text
 from kpilab.problems import InputError, Problem, did_you_mean, one_problem, stop_on
 from kpilab.scorecard.ends import End, Ends, Panels
 from kpilab.scorecard.rollup import scorecard_span
@@ -43,7 +43,7 @@ def read_question(
         problems += unit_problems(cascade, chosen, name, each) if each is not None else []
     stop_on(problems)
     first, last = _completed(cascade, history, given, compares=against is not None)
-    stop_on(_span_problems(history, first, last, against))
+    stop_on(_span_problems(history, first, last, unit, against, year_before="start" not in given))
     found = cascade.kpi(kpi)
     units = (unit,) if unit else ()
     spans = [first, last, *(_shifted(first, by) for by in shifts(cascade))]
@@ -82,13 +82,20 @@ def _completed(
     return given.get("start", before), last
 
 
-def _span_problems(history: History, first: Span, last: Span, against: str | None) -> Iterable[Problem]:
+def _span_problems(
+    history: History, first: Span, last: Span, unit: str | None, against: str | None, *, year_before: bool
+) -> Iterable[Problem]:
     for name, span in (("start", first), ("end", last)):
         if history.position(span.start) < 0 or history.position(span.end) >= len(history.periods):
-            about = f"{history.periods[0]} to {history.periods[-1]}"
-            yield Problem(name, f"{span} lies outside history, which runs from {about}")
+            about = f"{period_text(history.periods[0])} to {period_text(history.periods[-1])}"
+            chosen = ", a year before the end," if name == "start" and year_before and against is None else ""
+            remedy = "name another start" if name == "start" else "name another end"
+            said = f"{span}{chosen} lies outside history, which runs from {about}; {remedy}"
+            yield Problem(name, said)
     if against is None and first.start > last.start:
         yield Problem("start", f"{first} comes after the end {last}; give the earlier one as start")
+    if against is not None and against == unit:
+        yield Problem("against", f"'{against}' is compared with itself; name another unit")
     if against is None and first == last:
         yield Problem("start", f"is the same as the end, {last}; give two spans, or against=… for two units")
     if against is not None and first != last:
@@ -152,6 +159,10 @@ def why_no_value(ends: Ends, kpi: Kpi, end: End) -> str:
             return f"'{kpi.id}' has no value at {unit} in {end.span}: what stands below the line is 0"
     late = int(ends.missing(kpi, end, end.units).sum())
     why = f"{count_of(late, 'expected report')} missing" if late else "nothing was reported"
+    if kpi.formula and not late:
+        parts = {name: ends.value(part, end) for name, part in ends.parts(kpi).items()}
+        without = [name for name, value in parts.items() if np.isnan(value)]
+        why = f"no value of {listed(without)}" if without else f"'{kpi.formula}' divides by zero there"
     return f"'{kpi.id}' has no value at {unit} in {end.span}: {why}; choose another span or unit"
 
 

@@ -227,7 +227,9 @@ def _without_children(cascade: Cascade, kpi: Kpi, parent: str, left_out: list[tu
         named = "; ".join(f"{child}: {why}" for child, why in left_out[:5])
         return f"no child of '{parent}' can be given a target for '{kpi.id}': {named}"
     below = [level for level in cascade.levels if level not in cascade.levels_of(kpi)]
-    hint = f"; add a level to its levels ({', '.join(below)})" if below and cascade.children(parent) else ""
+    hint = "; name a unit that has some below it"
+    if cascade.children(parent):
+        hint = f"; add a level to its levels ({', '.join(below)})" if below else "; split to a lower level"
     return f"no unit below '{parent}' has kpi '{kpi.id}'{hint}"
 
 

@@ -138,7 +138,8 @@ def kpi_trend(
     n_known = int((~np.isnan(values)).sum())
     about = cascade.units[place]
     if n_known < FEWEST_PERIODS:
-        said = f"'{kpi}' at '{about.id}' has {n_known} periods with a value; {FEWEST_PERIODS} are needed"
+        known = f"'{kpi}' at '{about.id}' has a value in {count_of(n_known, 'period')}"
+        said = f"{known}; a trend needs {FEWEST_PERIODS}: deliver more history, or name another unit"
         raise one_problem("kpi_trend", said)
     season_length = _season_length(periods, n_known)
     level, std_error, seasonal = local_level(values, season_length)
