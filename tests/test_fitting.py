@@ -1,11 +1,14 @@
 """Which inference decides a link, by its numbers of units and periods: against the functions it is said to use."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import kpilab as kl
 from kpilab.evidence.fitting import seasonal_columns
+from kpilab.evidence.links import judged_together
 from kpilab.evidence.regress import panel, tost, wild_cluster
 from kpilab.model.cascade import Unit
 from tests.simulated import chain, simulated
@@ -53,6 +56,33 @@ def test_under_twelve_units_the_wild_bootstrap_decides(tmp_path, n_units):
     assert result.fit.method == "wild bootstrap"
     assert result.fit.p_value == expected.p_value
     assert interval(result.fit) == pytest.approx(interval(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("n_units", [8, 11])
+def test_from_eight_to_eleven_units_cr2_is_asked_too(tmp_path, n_units):
+    result = fitted(tmp_path, n_units)
+    assert result.fit.second_p_value == pytest.approx(by_panel(result.equation, "cr2").p_value, rel=1e-9)
+    assert "few units" in result.checks()["check"].tolist()
+
+
+@pytest.mark.parametrize("n_units", [5, 12])
+def test_with_fewer_or_more_units_it_is_not(tmp_path, n_units):
+    result = fitted(tmp_path, n_units)
+    assert np.isnan(result.fit.second_p_value)
+    assert "few units" not in result.checks()["check"].tolist()
+
+
+def test_what_cr2_does_not_find_with_few_units_is_inconclusive_whatever_the_bootstrap_says(tmp_path):
+    found = kl.fit_links(*simulated(tmp_path, chain(80, 9), [LINK]))
+    assert found[0].verdict == "supported"
+    doubtful = replace(found[0], fit=replace(found[0].fit, second_p_value=0.06))
+    judged = judged_together(found.cascade, [doubtful])[0]
+    assert (judged.verdict, judged.q_value) == ("inconclusive", found[0].q_value)
+    assert (
+        "a second standard error (CR2) must find the link too, and does not find it (q = 0.06)"
+        in judged.reason
+    )
+    assert judged_together(found.cascade, [judged])[0].challenges == judged.challenges
 
 
 @pytest.mark.parametrize("n_units", [5, 7])

@@ -1,4 +1,7 @@
-"""Attempts to break a link's estimate. Each, at 1 %, can only lead to *inconclusive*, never to a verdict."""
+"""Attempts to break a link's estimate. Each, at 1 %, can only lead to *inconclusive*, never to a verdict.
+
+Only the second opinion with few units is asked at 5 %: there CR2 must confirm what the bootstrap found.
+"""
 
 from dataclasses import dataclass
 
@@ -19,6 +22,8 @@ from kpilab.model.cascade import Cascade, Link
 from kpilab.show import count_of, listed, number
 
 LEVEL = 0.01
+SECOND_LEVEL = 0.05  # of the q-value
+FEW_UNITS = "few units"
 LONG_PANEL = 60
 
 
@@ -204,3 +209,13 @@ def _jackknife(equation: Equation, fit: LinkFit) -> Challenge:
         f"corrected for short histories the estimate is {number(corrected)} instead of {number(fit.estimate)}"
     )
     return Challenge(name, bool(corrected * fit.estimate < 0), said)
+
+
+def second_opinion(fit: LinkFit, second_q_value: float) -> tuple[Challenge, ...]:
+    """With 8 to 11 clusters CR2 must find the link too: the bootstrap alone errs a little too often there."""
+    if np.isnan(fit.second_p_value):
+        return ()
+    failed = second_q_value >= SECOND_LEVEL
+    also = "does not find it" if failed else "finds it too"
+    said = f"with {count_of(fit.n_clusters, 'unit')} a second standard error (CR2) must find the link too, and {also}"
+    return (Challenge(FEW_UNITS, failed, f"{said} (q = {second_q_value:.2g})", fit.second_p_value),)

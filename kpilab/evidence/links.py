@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kpilab.evidence.challenges import Challenge, Regime, by_regime, challenges
+from kpilab.evidence.challenges import FEW_UNITS, Challenge, Regime, by_regime, challenges, second_opinion
 from kpilab.evidence.equations import LinkData, LinkDataBuilder, lagged
 from kpilab.evidence.fitting import (
     DRAWS,
@@ -254,12 +254,17 @@ def fit_links(cascade: Cascade, history: History, *, strict: bool = False) -> Li
     builder = LinkDataBuilder(cascade, history)
     with one_thread():
         tried = [_tried(cascade, builder, link) for link in cascade.links]
-    p_values = np.array([result.fit.p_value for result in tried if result.fit])
-    q_values: Iterator[float] = iter(benjamini_hochberg(p_values, strict=strict) if len(p_values) else ())
+    return judged_together(cascade, tried, strict=strict)
+
+
+def judged_together(cascade: Cascade, tried: Sequence[LinkResult], *, strict: bool = False) -> LinkResults:
+    """Give each estimated link its q-value among all of them, and its verdict."""
+    fits = [result.fit for result in tried if result.fit]
+    first = np.array([fit.p_value for fit in fits])
+    second = np.array([np.fmax(fit.p_value, fit.second_p_value) for fit in fits])
+    q_values = zip(*(benjamini_hochberg(p, strict=strict) for p in (first, second)), strict=True)
     return LinkResults(
-        cascade,
-        tuple(_judged(cascade, r, float(next(q_values))) if r.fit else r for r in tried),
-        strict,
+        cascade, tuple(_judged(cascade, r, *next(q_values)) if r.fit else r for r in tried), strict
     )
 
 
@@ -348,12 +353,14 @@ def _within_sd(values: np.ndarray, unit: np.ndarray) -> float:
     return float((values - groups.transform("mean")).std())
 
 
-def _judged(cascade: Cascade, result: LinkResult, q_value: float) -> LinkResult:
+def _judged(cascade: Cascade, result: LinkResult, q_value: float, second_q_value: float) -> LinkResult:
     link, fit = result.link, result.fit
     if fit is None:
         return result
-    failed = tuple(challenge for challenge in result.challenges if challenge.failed)
-    verdict, rule = decide(link, fit, q_value, result.min_effect, failed)
+    checked = [challenge for challenge in result.challenges if challenge.name != FEW_UNITS]
+    tried = (*checked, *second_opinion(fit, float(second_q_value)))
+    failed = tuple(challenge for challenge in tried if challenge.failed)
+    verdict, rule = decide(link, fit, float(q_value), result.min_effect, failed)
     same = f"; same {result.frequency}: direction assumed" if link.lag[0] == 0 else ""
     said = reason(
         rule,
@@ -366,7 +373,7 @@ def _judged(cascade: Cascade, result: LinkResult, q_value: float) -> LinkResult:
         failed,
         same,
     )
-    return replace(result, verdict=verdict, reason=said, q_value=q_value)
+    return replace(result, verdict=verdict, reason=said, q_value=float(q_value), challenges=tried)
 
 
 def _profile(equation: Equation, data: LinkData, periods: int) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from kpilab.model.history import History
 from kpilab.model.periods import period_text
 from kpilab.problems import one_problem
 from kpilab.scorecard.panels import kpi_coarse_panel, kpi_panel
-from kpilab.show import Result, quantity
+from kpilab.show import Result, count_of, quantity
 
 COLUMNS = [
     "kpi",
