@@ -229,6 +229,8 @@ def test_results_are_addressed_shown_and_counted(tmp_path):
     assert len(results.at("company")) == 0
     assert len(results.of_unit("u0")) == 1
     assert len(results.of_unit("u5")) == 0
+    with pytest.raises(InputError, match="unknown unit 'nobody'"):
+        results.of_unit("nobody")
     with pytest.raises(InputError, match="no result for"):
         results[("push", "x")]
     assert repr(results) == repr(kl.evaluate_actions(cascade, history))

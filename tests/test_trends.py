@@ -45,7 +45,7 @@ def test_missing_periods_stay_missing_in_actual(example_cascade, example_history
 
 
 def test_too_short_or_unknown_is_said(tmp_path, example_cascade, example_history):
-    with pytest.raises(kl.InputError, match="has 2 periods with a value; 12 are needed"):
+    with pytest.raises(kl.InputError, match="has a value in 2 periods; a trend needs 12"):
         kl.kpi_trend(*shops(tmp_path), kpi="revenue")
     with pytest.raises(kl.InputError, match="unknown kpi 'seen'"):
         kl.kpi_trend(example_cascade, example_history, kpi="seen")

@@ -182,6 +182,8 @@ def test_every_mistake_is_told_at_once(chain_of_three):
     ("options", "message"),
     [
         ({"horizon": 0}, "horizon: is 0; look at least one month ahead"),
+        ({"horizon": 10**7}, "are more than fit into memory; look less far ahead"),
+        ({"seed": -1}, "seed: is -1; write a whole number"),
         ({"units": "nowhere"}, "unknown unit or level 'nowhere'"),
         ({"inconclusive": "maybe"}, "'maybe' is not known"),
         ({"confidence": 95}, "write a share between 0 and 1"),
