@@ -62,17 +62,14 @@ def assemble(cascade: Cascade, tables: Sequence[ReadTable]) -> Assembled:
     for position, table in enumerate(tables):
         lines = Lines((*lines.tables, _first_rows(table, first, values.shape)), len(units))
         block = _Block(table, first, stored, measures)
+        if block.add_at_once() if position else block.fill_at_once():
+            continue
         cells = block.cells()
-        if block.says_twice(cells, after_others=position > 0):
-            cells = block.cells(in_order=True)
-            duplicates += [
-                Duplicate(
-                    where, lines.where(*key) or "", units[key[1]], period_text(periods[key[0]]), differs
-                )
-                for key, where, differs in block.seconds(cells)
-            ]
-            cells = Cells(cells.place[::-1], tuple(numbers[::-1] for numbers in cells.numbers))
-        block.fill(cells, after_others=position > 0)
+        duplicates += [
+            Duplicate(where, lines.where(*key) or "", units[key[1]], period_text(periods[key[0]]), differs)
+            for key, where, differs in block.seconds(cells)
+        ]
+        block.fill(Cells(cells.place[::-1], tuple(numbers[::-1] for numbers in cells.numbers)))
     return Assembled(values, periods, units, measures, tuple(duplicates), lines)
 
 
@@ -100,17 +97,36 @@ class _Block:
             self.places["measure"] = columns * self.n_places
             self.columns, self.slots = np.zeros(1, dtype=np.int64), stored.reshape(-1, 1)
 
-    def cells(self, *, in_order: bool = False) -> Cells:
-        """Return the place and numbers of each row."""
-        return self.table.table.cells(self.places, self.table.numbers, in_order=in_order)
-
-    def says_twice(self, cells: Cells, *, after_others: bool) -> bool:
-        """Tell whether any place is spoken of by two rows, or was filled by an earlier table."""
-        spoken = np.zeros(len(self.slots), dtype=bool)
-        spoken[cells.place] = True
-        if np.count_nonzero(spoken) < len(cells.place):
+    def fill_at_once(self) -> bool:
+        """Write every number into a panel that is empty; tell whether no place is spoken of by two rows."""
+        spoken, n_rows = np.zeros(len(self.slots), dtype=bool), 0
+        for cells in self.table.table.blocks(self.places, self.table.numbers):
+            spoken[cells.place] = True
+            n_rows += len(cells.place)
+            for column, numbers in zip(self.columns, cells.numbers, strict=True):
+                self.slots[cells.place, column] = numbers
+        if int(np.count_nonzero(spoken)) == n_rows:
             return True
-        return after_others and bool(self._filled_before(cells).any())
+        self.slots[:] = np.nan
+        return False
+
+    def add_at_once(self) -> bool:
+        """Write the numbers beside those of earlier tables, if no place is spoken of twice; else nothing."""
+        blocks = list(self.table.table.blocks(self.places, self.table.numbers))
+        place = np.concatenate([cells.place for cells in blocks])
+        cells = Cells(
+            place, tuple(map(np.concatenate, zip(*(cells.numbers for cells in blocks), strict=True)))
+        )
+        spoken = np.zeros(len(self.slots), dtype=bool)
+        spoken[place] = True
+        if np.count_nonzero(spoken) < len(place) or self._filled_before(cells).any():
+            return False
+        self.fill(cells)
+        return True
+
+    def cells(self) -> Cells:
+        """Return the place and numbers of each row, in the table's order."""
+        return self.table.table.cells(self.places, self.table.numbers)
 
     def seconds(self, cells: Cells) -> list[tuple[tuple[int, int], str, bool]]:
         """Return, for each row that speaks of a place again: its period and unit, its line, whether it differs."""
@@ -129,13 +145,11 @@ class _Block:
             found.append((key, self.table.table.where(int(row)), differs))
         return found
 
-    def fill(self, cells: Cells, *, after_others: bool) -> None:
-        """Write the numbers where nothing was written before; of two rows for a place the last one stays."""
+    def fill(self, cells: Cells) -> None:
+        """Write the numbers where no earlier table wrote; of two rows for a place the last one stays."""
         for column, numbers in zip(self.columns, cells.numbers, strict=True):
-            if after_others:
-                before = self.slots[cells.place, column]
-                numbers = np.where(np.isnan(before), numbers, before)
-            self.slots[cells.place, column] = numbers
+            before = self.slots[cells.place, column]
+            self.slots[cells.place, column] = np.where(np.isnan(before), numbers, before)
 
     def _filled_before(self, cells: Cells) -> np.ndarray:
         filled = np.zeros(len(cells.place), dtype=bool)

@@ -1,8 +1,10 @@
 """History in Parquet files: DuckDB codes the keys and hands over numbers, so that no row becomes a Python object."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ _INTEGERS = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMAL
 _INTEGERS |= {"INTEGER", "UINTEGER"}
 _FRACTIONS = {"FLOAT", "DOUBLE", "DECIMAL"}
 _KEYS = ("period", "unit", "measure")
+MOST_LISTED = 300
+VECTORS = 128  # of 2,048 rows: what is handed over at once
 
 
 def parquet_table(path: Path, name: str) -> SourceTable:
@@ -34,7 +38,7 @@ def parquet_table(path: Path, name: str) -> SourceTable:
         }
         numbers = ["value"] if {"measure", "value"} <= types.keys() else [c for c in types if c not in _KEYS]
         if all(types[column] in _INTEGERS | _FRACTIONS for column in numbers):
-            return ParquetTable(name, path, tuple(types))
+            return ParquetTable(name, path, types)
         frame = relation.df()
         return FrameTable(name, frame, range(1, len(frame) + 1))
 
@@ -48,13 +52,18 @@ class ParquetTable(SourceTable):
     name : str
         File name, for messages.
     path : Path
-    columns : tuple of str
+    types : dict of str
+        DuckDB's type of each column.
     """
 
     name: str
     path: Path
-    columns: tuple[str, ...]
-    _coded: dict[str, tuple[list[Any], list[str]]] = field(default_factory=dict, repr=False)
+    types: Mapping[str, str]
+
+    @property
+    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Return the headings."""
+        return tuple(self.types)
 
     def where(self, row: int) -> str:
         """Return ``file:row`` of a row by its position."""
@@ -62,11 +71,11 @@ class ParquetTable(SourceTable):
 
     def distinct(self, column: str) -> list[Any]:
         """Return the different values of a key column."""
-        return self._values_and_texts(column)[0]
+        return self._keys[column][0]
 
     def rows_with(self, column: str, positions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows that hold one of these distinct values, and which value each holds."""
-        texts = self._values_and_texts(column)[1]
+        texts = self._keys[column][1]
         wanted = pd.DataFrame({"text": [texts[each] for each in positions], "position": list(positions)})
         found = _query(
             f"SELECT file_row_number AS row, position FROM {self._rows} JOIN wanted "
@@ -76,22 +85,32 @@ class ParquetTable(SourceTable):
         return found["row"], found["position"]
 
     def no_numbers(self, column: str) -> tuple[np.ndarray, list[Any]]:
-        """Return the rows whose cell is infinite, in order, and those cells."""
-        cell = f"{_quoted(column)}::DOUBLE"
+        """Return the rows whose cell is infinite, in order, and those cells.
+
+        Comparisons with constants, other than isinf(), are answered by the file's own statistics where it has
+        them.
+        """
+        if self.types[column] not in ("FLOAT", "DOUBLE"):
+            return np.empty(0, dtype=np.int64), []
+        cell = _quoted(column)
+        infinite = " OR ".join(f"{cell} = '{sign}inf'::{self.types[column]}" for sign in ("", "-"))
         found = _query(
-            f"SELECT file_row_number AS row, {cell} AS cell FROM {self._rows} WHERE isinf({cell}) ORDER BY row"
+            f"SELECT file_row_number AS row, {cell}::DOUBLE AS cell FROM {self._rows} WHERE {infinite} ORDER BY row"
         )
         return found["row"], found["cell"].tolist()
 
-    def cells(
-        self, places: Mapping[str, np.ndarray], numbers: Sequence[str], *, in_order: bool = False
-    ) -> Cells:
-        """Return each row's place and numbers; in the file's order only on demand, which costs a sort."""
-        columns = [f"{_quoted(name)}::DOUBLE AS n{position}" for position, name in enumerate(numbers)]
-        place, tables, shares = self._placed(places)
-        order = "ORDER BY file_row_number" if in_order else ""
-        found = _query(f"SELECT {', '.join([place, *columns])} FROM {tables} {order}", **shares)
-        return Cells(found["place"], tuple(found[f"n{position}"] for position in range(len(numbers))))
+    def cells(self, places: Mapping[str, np.ndarray], numbers: Sequence[str]) -> Cells:
+        """Return each row's place and numbers in the file's order, which costs a sort."""
+        sql, given = self._cells_query(places, numbers)
+        found = _query(f"{sql} ORDER BY file_row_number", **given)
+        return _cells(found, len(numbers))
+
+    def blocks(self, places: Mapping[str, np.ndarray], numbers: Sequence[str]) -> Iterator[Cells]:
+        """Give the cells block by block while DuckDB reads on."""
+        sql, given = self._cells_query(places, numbers)
+        with _executed(sql, given) as result:
+            while len(frame := result.fetch_df_chunk(VECTORS)):
+                yield _cells({str(name): frame[name].to_numpy() for name in frame}, len(numbers))
 
     def first_rows(self, places: Mapping[str, np.ndarray], size: int) -> FirstRows:
         """Return where each place was first spoken of; looked up when first asked."""
@@ -109,25 +128,50 @@ class ParquetTable(SourceTable):
     def _rows(self) -> str:
         return f"read_parquet('{str(self.path).replace(chr(39), 2 * chr(39))}', file_row_number = true)"
 
-    def _values_and_texts(self, column: str) -> tuple[list[Any], list[str]]:
-        if column not in self._coded:
-            key = _quoted(column)
-            found = _query(
-                f"SELECT {key} AS key, coalesce({key}::VARCHAR, '') AS text "
-                f"FROM (SELECT {key}, min(file_row_number) AS row FROM {self._rows} GROUP BY 1) ORDER BY row"
+    @cached_property
+    def _keys(self) -> dict[str, tuple[list[Any], list[str]]]:
+        """The distinct values of each key column and their texts: measures in order of their first rows."""
+        found = {}
+        for column in (name for name in _KEYS if name in self.types):
+            key, order = _quoted(column), "text"
+            distinct = f"SELECT DISTINCT {key} FROM {self._rows}"
+            if column == "measure":
+                distinct, order = (
+                    f"SELECT {key}, min(file_row_number) AS row FROM {self._rows} GROUP BY 1",
+                    "row",
+                )
+            values = _query(
+                f"SELECT {key} AS key, coalesce({key}::VARCHAR, '') AS text FROM ({distinct}) ORDER BY {order}"
             )
-            self._coded[column] = found["key"].tolist(), found["text"].tolist()
-        return self._coded[column]
+            found[column] = values["key"].tolist(), values["text"].tolist()
+        return found
 
-    def _placed(self, places: Mapping[str, np.ndarray]) -> tuple[str, str, dict[str, pd.DataFrame]]:
-        """Return the SQL of a row's place, the joined tables it is computed from, and those tables' rows."""
-        tables, shares = self._rows, {}
+    def _cells_query(
+        self, places: Mapping[str, np.ndarray], numbers: Sequence[str]
+    ) -> tuple[str, dict[str, Any]]:
+        columns = [f"{_quoted(name)}::DOUBLE AS n{position}" for position, name in enumerate(numbers)]
+        place, tables, given = self._placed(places)
+        return f"SELECT {', '.join([place, *columns])} FROM {tables}", given
+
+    def _placed(self, places: Mapping[str, np.ndarray]) -> tuple[str, str, dict[str, Any]]:
+        """Return the SQL of a row's place, the tables it is computed from, and what both are given.
+
+        Few distinct values are looked up in a list, which DuckDB does once per entry of the file's own
+        dictionary; many are joined.
+        """
+        tables, shares = self._rows, []
+        given: dict[str, Any] = {}
         kind = "INTEGER" if sum(int(share.max()) for share in places.values()) < 2**31 else "BIGINT"
         for number, (column, share) in enumerate(places.items()):
-            shares[f"k{number}"] = pd.DataFrame({"text": self._values_and_texts(column)[1], "share": share})
-            tables += f" JOIN k{number} ON {_quoted(column)}::VARCHAR = k{number}.text"
-        total = " + ".join(f"{name}.share" for name in shares)
-        return f"({total})::{kind} AS place", tables, shares
+            texts, key = self._keys[column][1], f"{_quoted(column)}::VARCHAR"
+            if len(texts) <= MOST_LISTED:
+                given |= {f"texts{number}": texts, f"shares{number}": share.tolist()}
+                shares.append(f"($shares{number}::{kind}[])[list_position($texts{number}, {key})]")
+            else:
+                given[f"k{number}"] = pd.DataFrame({"text": texts, "share": share})
+                tables += f" JOIN k{number} ON {key} = k{number}.text"
+                shares.append(f"k{number}.share")
+        return f"({' + '.join(shares)})::{kind} AS place", tables, given
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,17 +190,38 @@ class _FirstInFile(FirstRows):
 
 
 def _connected() -> duckdb.DuckDBPyConnection:
-    """Open a connection that draws no progress bar: standard output belongs to the results."""
-    return duckdb.connect().execute("SET enable_progress_bar = false")
+    """Return a cursor of this process's database, which is costly to open and holds nothing."""
+    return _database(os.getpid()).cursor()
 
 
-def _query(sql: str, **tables: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Run a query on a connection of its own; NULL becomes NaN in numbers and None in texts."""
+@cache
+def _database(_process: int) -> duckdb.DuckDBPyConnection:
+    """Open a database in memory: no progress bar, as standard output belongs to the results; no pages kept."""
+    settings = {"enable_progress_bar": False, "enable_external_file_cache": False}
+    connection = duckdb.connect()
+    for name, value in settings.items():
+        connection.execute(f"SET {name} = {value}")
+    return connection
+
+
+def _query(sql: str, **given: Any) -> dict[str, np.ndarray]:
+    """Run a query; NULL becomes NaN in numbers and None in texts."""
+    with _executed(sql, given) as result:
+        return {name: _without_mask(array) for name, array in result.fetchnumpy().items()}
+
+
+@contextmanager
+def _executed(sql: str, given: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Run a query with tables and parameters on a cursor that is closed afterwards."""
+    parameters = {name: value for name, value in given.items() if not isinstance(value, pd.DataFrame)}
     with _connected() as connection:
-        for name, table in tables.items():
-            connection.register(name, table)
-        found = connection.execute(sql).fetchnumpy()
-    return {name: _without_mask(array) for name, array in found.items()}
+        for name in given.keys() - parameters.keys():
+            connection.register(name, given[name])
+        yield connection.execute(sql, parameters)
+
+
+def _cells(found: Mapping[str, np.ndarray], n_numbers: int) -> Cells:
+    return Cells(found["place"], tuple(found[f"n{position}"] for position in range(n_numbers)))
 
 
 def _without_mask(array: Any) -> np.ndarray:

@@ -5,7 +5,7 @@ key column has, which rows hold one of them, and, once each value has its place 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,7 @@ class SourceTable(ABC):
 
     @abstractmethod
     def distinct(self, column: str) -> list[Any]:
-        """Return the different values of a key column, as delivered, in order of their first rows."""
+        """Return the different values of a key column, as delivered; measures in order of their first rows."""
 
     @abstractmethod
     def rows_with(self, column: str, positions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -62,19 +62,19 @@ class SourceTable(ABC):
         """Return the rows whose cell in a number column is text or infinite, in order, and those cells."""
 
     @abstractmethod
-    def cells(
-        self, places: Mapping[str, np.ndarray], numbers: Sequence[str], *, in_order: bool = False
-    ) -> Cells:
-        """Return each row's place and numbers.
+    def cells(self, places: Mapping[str, np.ndarray], numbers: Sequence[str]) -> Cells:
+        """Return each row's place and numbers, in the order of the table.
 
         Parameters
         ----------
         places : dict of ndarray
             For each key column the share of each of its distinct values in a row's place; shares are added.
         numbers : sequence of str
-        in_order : bool
-            Whether rows must come in the order of the table.
         """
+
+    @abstractmethod
+    def blocks(self, places: Mapping[str, np.ndarray], numbers: Sequence[str]) -> Iterator[Cells]:
+        """Give the same in pieces and in any order, for tables that are larger than one likes to hold twice."""
 
     @abstractmethod
     def first_rows(self, places: Mapping[str, np.ndarray], size: int) -> FirstRows:
@@ -126,11 +126,13 @@ class FrameTable(SourceTable):
         rows = np.flatnonzero(unreadable | np.isinf(numbers))
         return rows, list(self.frame[column].iloc[rows])
 
-    def cells(
-        self, places: Mapping[str, np.ndarray], numbers: Sequence[str], *, in_order: bool = False
-    ) -> Cells:
-        """Return each row's place and numbers, always in order."""
+    def cells(self, places: Mapping[str, np.ndarray], numbers: Sequence[str]) -> Cells:
+        """Return each row's place and numbers."""
         return Cells(self._places(places), tuple(self._numbers_of(name)[0] for name in numbers))
+
+    def blocks(self, places: Mapping[str, np.ndarray], numbers: Sequence[str]) -> Iterator[Cells]:
+        """Give them in one piece."""
+        yield self.cells(places, numbers)
 
     def first_rows(self, places: Mapping[str, np.ndarray], size: int) -> FirstRows:
         """Return where each place was first spoken of."""

@@ -60,10 +60,10 @@ class TargetBook:
 
         A KPI that is best near a value has that value as its target where none is set.
         """
-        own = self._entries.get(kpi.id, {}).keys()
+        own = self._entries.get(kpi.id, {}).keys() - {None}
         general = self._numbers(kpi, "", span)
         numbers, words = np.tile(np.array(general[:3]), (len(units), 1)), [general[3]] * len(units)
-        for position in [position for position, unit in enumerate(units) if unit.id in own]:
+        for position in [position for position, unit in enumerate(units) if unit.id in own] if own else []:
             *numbers[position], words[position] = self._numbers(kpi, units[position].id, span)
         return TargetsOver(numbers[:, 0], numbers[:, 1], numbers[:, 2], words)
 
