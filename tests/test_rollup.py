@@ -109,6 +109,10 @@ def test_level_and_period_that_do_not_exist_are_named(tmp_path):
     cascade, history = shops(tmp_path)
     with pytest.raises(kl.InputError, match="unknown level 'shp'; did you mean 'shop'"):
         kl.roll_up(cascade, history).at("shp")
+    with pytest.raises(
+        kl.InputError, match="2031-01 lies outside the history; give a period from 2023-01 to"
+    ):
+        kl.roll_up(*shops(tmp_path), period="2031-01")
     with pytest.raises(kl.InputError, match="is not in the calendar"):
         kl.roll_up(cascade, history, period="2023-13")
 

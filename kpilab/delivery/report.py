@@ -26,9 +26,9 @@ from kpilab.delivery.pages import attribution, forest, heading, standing, standi
 from kpilab.evidence.links import LinkResults, fit_links
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History, read_folder
-from kpilab.model.periods import Span, period_text
+from kpilab.model.periods import Span
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
-from kpilab.scorecard.rollup import Scorecard, roll_up, scorecard_span
+from kpilab.scorecard.rollup import Scorecard, roll_up, scorecard_span, within_history
 from kpilab.show import Result, count_of
 
 Template = Literal["unit", "board", "evidence", "owner", "all"]
@@ -144,7 +144,7 @@ def run_reports(
         parameters.
     """
     cascade, history = read_folder(cascade.folder if isinstance(cascade, Cascade) else cascade)
-    span = _span_within(history, scorecard_span(cascade, history, period))
+    span = within_history(history, scorecard_span(cascade, history, period))
     target = Path(folder) / _slug(cascade.folder.resolve().name) / str(span)
     jobs = _jobs(cascade, template, _chosen(cascade, units, template), span, target)
     for job in {job.template: job for job in jobs}.values():
@@ -257,14 +257,6 @@ def _chosen(cascade: Cascade, units: Literal["all"] | Sequence[str], template: T
     unknown = [unit for unit in named if unit not in known]
     stop_on(Problem("units", f"unknown unit '{unit}'; {did_you_mean(unit, known)}") for unit in unknown)
     return list(dict.fromkeys(named))
-
-
-def _span_within(history: History, span: Span) -> Span:
-    first, last = history.periods[0], history.periods[-1]
-    if span.end < first or span.start > last:
-        known = f"{period_text(first)} to {period_text(last)}"
-        raise one_problem("period", f"{span} lies outside the history; give a period from {known}")
-    return span
 
 
 def _jobs(cascade: Cascade, template: Template, units: list[str], span: Span, target: Path) -> list[Job]:

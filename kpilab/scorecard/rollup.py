@@ -8,7 +8,7 @@ import pandas as pd
 
 from kpilab.model.cascade import Cascade, Kpi
 from kpilab.model.history import History
-from kpilab.model.periods import Span, parse_span, year_to_date
+from kpilab.model.periods import Span, parse_span, period_text, year_to_date
 from kpilab.problems import one_problem
 from kpilab.scorecard.card_table import scorecard_table
 from kpilab.scorecard.panels import KpiPanel, kpi_panel
@@ -184,7 +184,7 @@ def roll_up(cascade: Cascade, history: History, *, period: object = None) -> Sco
     Raises
     ------
     InputError
-        When the period cannot be read.
+        When the period cannot be read, or lies outside history.
 
     Notes
     -----
@@ -192,7 +192,7 @@ def roll_up(cascade: Cascade, history: History, *, period: object = None) -> Sco
     1 − |actual − near| / |near| near a value; it is missing where the quotient has no meaning (a target or
     an actual of zero or below). Status compares actual with target and red flag directly.
     """
-    span = scorecard_span(cascade, history, period)
+    span = within_history(history, scorecard_span(cascade, history, period))
     return Scorecard(cascade, span, scorecard_table(cascade, history, _compared(cascade, span)))
 
 
@@ -205,6 +205,21 @@ def scorecard_span(cascade: Cascade, history: History, period: object = None) ->
         return parse_span(period, cascade.frequency)
     except ValueError as error:
         raise one_problem("period", str(error)) from error
+
+
+def within_history(history: History, span: Span) -> Span:
+    """Return a span that history speaks of, in part at least.
+
+    Raises
+    ------
+    InputError
+        When it lies before or after history.
+    """
+    first, last = history.periods[0], history.periods[-1]
+    if span.end < first or span.start > last:
+        known = f"{period_text(first)} to {period_text(last)}"
+        raise one_problem("period", f"{span} lies outside the history; give a period from {known}")
+    return span
 
 
 def last_complete_period(cascade: Cascade, history: History) -> pd.Period:
