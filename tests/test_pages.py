@@ -86,7 +86,7 @@ def test_standing_counts_targets_and_names_the_missed_ones(tmp_path):
         "1 of 2 targets met.",
         "Missed: Conversion (33.3 %, target 50.0 %).",
     ]
-    without = replace(card, table=card.table.assign(target=float("nan")))
+    without = replace(card, table=card.table.assign(status="no target"))
     assert "No KPI has both" in pages.standing_text(without.of_unit("a"))
 
 
