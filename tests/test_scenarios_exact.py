@@ -8,7 +8,7 @@ import pytest
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
 import kpilab as kl
-from kpilab.decisions.forecasts import forecast
+from kpilab.decisions.forecasts import Forecast, forecast
 from kpilab.decisions.propagation import Held, Inflow, Motion, propagate
 
 SHOPS = """
@@ -133,6 +133,43 @@ def test_gaps_are_bridged_by_a_structural_model_and_short_series_by_their_last_v
     series[[10, 11]] = np.nan
     assert forecast(series, 3).model == "local level"
     assert forecast(np.array([np.nan, 1.0, 2.0]), 2).mean.tolist() == [2.0, 2.0]
+
+
+def test_season_is_used_only_where_it_earns_its_eleven_numbers():
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=60)
+    assert forecast(noise, 3, 12).model == "exponential smoothing"
+    with_season = forecast(noise + np.tile(3 * np.sin(np.arange(12)), 5), 3, 12)
+    assert with_season.model == "exponential smoothing, season of 12"
+    assert with_season.df < 60 - 12
+    gaps = noise + np.tile(3 * np.sin(np.arange(12)), 5)
+    gaps[20] = noise[20] = np.nan
+    assert forecast(gaps, 3, 12).model == "local level, season of 12"
+    assert forecast(noise, 3, 12).model == "local level"
+
+
+@pytest.mark.parametrize("season", [0.0, 2.0])
+def test_forecast_intervals_hold_what_comes_as_often_as_they_say(season):
+    """Simulated: 150 short random walks with noise, with and without a season; 95 % intervals, ± 3 points."""
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(150):
+        pattern = np.resize(season * rng.normal(size=12), 54)
+        series = np.cumsum(0.3 * rng.normal(size=54)) + rng.normal(size=54) + pattern
+        ahead = forecast(series[:48], 6, 12)
+        shocks = rng.choice(ahead.errors, (18, 1000))
+        paths = ahead.paths(shocks[:6], shocks[6:], rng.uniform(size=1000))
+        low, high = np.quantile(paths, [0.025, 0.975], axis=1)
+        held.append((low <= series[48:] - ahead.mean) & (series[48:] - ahead.mean <= high))
+    assert np.mean(held) == pytest.approx(0.95, abs=0.03)
+
+
+def test_size_of_errors_follows_students_t():
+    """With 10 degrees of freedom the 97.5 % quantile is 2.228 (any table of t)."""
+    rng = np.random.default_rng(6)
+    ahead = Forecast(np.zeros(1), np.ones(1), np.zeros(1), 10.0, 1, 0.0, "")
+    found = ahead.paths(rng.normal(size=(1, 400_000)), rank=rng.uniform(size=400_000))
+    assert np.quantile(found, 0.975) == pytest.approx(2.228, abs=0.02)
 
 
 def still(deviation, periods, by_equation, by_hand):

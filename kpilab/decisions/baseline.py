@@ -47,6 +47,9 @@ class Baseline:
         n_periods, season = len(history.periods), cascade.periods_per_year
         self._shock_start = n_periods - season
         self._shocked = np.random.default_rng([seed, 1]).integers(n_periods, size=(season + horizon, draws))
+        unknown = np.random.default_rng([seed, 2])
+        self._season_shocked = unknown.integers(n_periods, size=(season, draws))
+        self._rank = unknown.uniform(size=draws)
         self.tree = lru_cache(maxsize=None)(self._tree)
         self.values = lru_cache(maxsize=None)(self._values)
         self._forecasts = lru_cache(maxsize=None)(self._all_forecasts)
@@ -163,19 +166,25 @@ class Baseline:
         steps = rows[-self.horizon :] - last
         n_steps = int(max(steps[-1], 1))
         ahead = forecast(values, n_steps, season)
-        paths = ahead.paths(self._shocks(ahead, rows, last, n_steps))
+        season_shocks = _errors_of(ahead, rows, self._season_shocked)
+        paths = ahead.paths(self._shocks(ahead, rows, last, n_steps), season_shocks, self._rank)
         future = steps >= 1
         mean = np.where(future, ahead.mean[np.maximum(steps, 1) - 1], values[last])
         deviations = np.where(future[:, None], paths[np.maximum(steps, 1) - 1], 0.0)
         return mean, deviations, ahead.model
 
     def _shocks(self, ahead: Forecast, rows: np.ndarray, last: int, n_steps: int) -> np.ndarray:
-        """Take the errors that the series had in the drawn periods; where it had none, any other of its own."""
-        own = ahead.errors[~np.isnan(ahead.errors)]
+        """Take the errors that the series had in the periods drawn for the steps ahead."""
         first_of_row = np.searchsorted(rows, np.arange(last + 1, last + 1 + n_steps))
         drawn = self._shocked[np.clip(first_of_row - self._shock_start, 0, len(self._shocked) - 1)]
-        found = ahead.errors[rows[drawn]]
-        return np.where(np.isnan(found), own[drawn % len(own)], found)
+        return _errors_of(ahead, rows, drawn)
+
+
+def _errors_of(ahead: Forecast, rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Return the errors of drawn periods; where the series had none, any other of its own."""
+    own = ahead.errors[~np.isnan(ahead.errors)]
+    found = ahead.errors[rows[drawn]]
+    return np.where(np.isnan(found), own[drawn % len(own)], found)
 
 
 def measure_as_kpi(cascade: Cascade, name: str) -> Kpi:

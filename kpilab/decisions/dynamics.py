@@ -1,11 +1,8 @@
 """Which arrows carry a change, and the equations that say how: one per effect, from the verdicts on the map."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Literal, cast
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 
@@ -15,15 +12,12 @@ from kpilab.evidence.links import LinkResult, LinkResults
 from kpilab.evidence.regress.linear import NotEstimable
 from kpilab.model.cascade import Cascade, Link
 from kpilab.model.history import History
-from kpilab.problems import Problem, stop_on
-from kpilab.show import listed, number
+from kpilab.show import listed
 from kpilab.words import Frequency
 
 Doubtful = Literal["in", "out"]
 
-MOST_LOOPS = 2000
 FAR = 2.0
-EXPLODES = 1.0 + 1e-6
 
 COLUMNS = [
     "cause", "effect", "verdict", "used", "level", "frequency", "response", "std_error", "tested",
@@ -63,11 +57,6 @@ def fit_dynamics(
 
     Arrows that history contradicts are out, and the equation is estimated without them; those that cannot be
     tested have no estimate; the inconclusive ones are in, with their full uncertainty, or out, as asked.
-
-    Raises
-    ------
-    InputError
-        When a loop of arrows feeds itself: which, and by how much per turn.
     """
     builder = LinkDataBuilder(cascade, history)
     reasons = {result.link: _why_not(result, inconclusive) for result in links}
@@ -80,7 +69,6 @@ def fit_dynamics(
             equations[effect] = fit_effect(cascade, builder, effect, chosen, correct_bias=correct_bias)
         except NotEstimable as error:
             reasons |= dict.fromkeys(chosen, f"the equation with all causes cannot be estimated: {error}")
-    stop_on(_explosions(cascade, equations))
     rows = [_row(cascade, result, equations.get(result.effect), reasons[result.link]) for result in links]
     return Dynamics(equations, pd.DataFrame(rows, columns=COLUMNS))
 
@@ -146,63 +134,6 @@ def _tested_response(cascade: Cascade, equation: EffectEquation, result: LinkRes
             path[period] += weight * path[period - lag] if lag <= period else 0.0
     mean = path.mean(axis=0)
     return float(np.median(mean)), float(mean.std())
-
-
-def _explosions(cascade: Cascade, equations: dict[str, EffectEquation]) -> Iterator[Problem]:
-    """Name every loop of two KPIs or more that feeds itself, with its gain per turn and per period."""
-    graph = nx.DiGraph(
-        (link.cause, effect) for effect, equation in equations.items() for link in equation.links
-    )
-    for members in nx.strongly_connected_components(graph):
-        if len(members) < 2:
-            continue
-        growth = _largest_root({kpi: equations[kpi] for kpi in sorted(members)})
-        if growth <= EXPLODES:
-            continue
-        loops = [
-            (loop, _gain(equations, loop))
-            for loop in islice(nx.simple_cycles(graph.subgraph(members)), MOST_LOOPS)
-        ]
-        loop, gain = max(loops, key=lambda pair: abs(pair[1]))
-        first = loop.index(min(loop))
-        names = [*loop[first:], *loop[:first], loop[first]]
-        turn = (
-            f"each turn multiplies a change by {number(gain)}"
-            if np.isfinite(gain)
-            else "a change never fades"
-        )
-        said = (
-            f"the loop {' → '.join(names)} explodes: {turn}, and {number(growth)} times per {cascade.frequency}; "
-            "leave out inconclusive arrows (inconclusive='out'), or redraw one of these"
-        )
-        yield Problem("links", said)
-
-
-def _largest_root(equations: dict[str, EffectEquation]) -> float:
-    """Return by what a deviation within a loop grows per period in the long run (spectral radius)."""
-    longest = max(term.lag + term.width for equation in equations.values() for term in equation.terms)
-    place = {kpi: position for position, kpi in enumerate(equations)}
-    size = len(place)
-    lagged = np.zeros((longest + 1, size, size))
-    for effect, equation in equations.items():
-        for term, weight in zip(equation.terms, equation.estimate, strict=True):
-            if term.kpi in place:
-                for ago in range(term.lag, term.lag + term.width):
-                    lagged[ago, place[effect], place[term.kpi]] += weight / term.width
-    now = np.linalg.inv(np.eye(size) - lagged[0])
-    companion = np.zeros((size * longest, size * longest))
-    companion[:size] = np.hstack([now @ lagged[ago] for ago in range(1, longest + 1)])
-    companion[size:, :-size] = np.eye(size * (longest - 1))
-    return float(np.abs(np.linalg.eigvals(companion)).max())
-
-
-def _gain(equations: dict[str, EffectEquation], loop: list[str]) -> float:
-    """Return what is left of a lasting change after one turn: the product of the long-run responses."""
-    gain = 1.0
-    for cause, effect in zip(loop, [*loop[1:], loop[0]], strict=True):
-        left = 1 - equations[effect].persistence
-        gain *= equations[effect].window(cause)[0] / left if left > 0 else float("inf")
-    return gain
 
 
 def left_out(dynamics: Dynamics) -> str:

@@ -1,13 +1,17 @@
 """One series ahead: exponential smoothing where the series has no gap, a structural model where it has.
 
 A forecast is its mean, how far a shock of one period reaches into later ones, and the shocks that history
-saw. What is drawn from it are paths, so that neighbouring periods belong together.
+saw, widened for what was estimated: a season is eleven numbers or more. What is drawn from it are paths, so
+that neighbouring periods belong together.
 """
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy import special
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.statespace.structural import UnobservedComponents
 
@@ -27,20 +31,56 @@ class Forecast:
     carry : ndarray, shape (S,)
         What is left of a shock of size one 0, 1, … steps later.
     errors : ndarray, shape (T,)
-        One-step errors of the past, centred; NaN where there is none.
+        One-step errors of the past, centred, widened by what the fit has used up; NaN where there is none.
+    df : float
+        Degrees of freedom that are left for the size of the errors: with few of them it is itself uncertain.
+    season : int
+        Periods of the season in the model; 1 for none.
+    season_error : float
+        Error of the estimated season of one period, as a share of an error's size.
     model : str
     """
 
     mean: np.ndarray
     carry: np.ndarray
     errors: np.ndarray
+    df: float
+    season: int
+    season_error: float
     model: str
 
-    def paths(self, shocks: np.ndarray) -> np.ndarray:
-        """Return deviations from the mean, shape (S, R), from shocks of the same shape."""
+    def paths(
+        self, shocks: np.ndarray, season_shocks: np.ndarray | None = None, rank: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return deviations from the mean, shape (S, R).
+
+        Parameters
+        ----------
+        shocks : ndarray, shape (S, R)
+        season_shocks : ndarray, shape (season or more, R), optional
+            Shocks that stand for what is not known of the season.
+        rank : ndarray, shape (R,), optional
+            Where in its distribution the size of the errors lies, 0–1: paths then are Student's t, not normal.
+        """
         steps = np.arange(len(self.carry))
         reach = steps[:, None] - steps[None, :]
-        return np.where(reach >= 0, self.carry[np.maximum(reach, 0)], 0.0) @ shocks
+        found = np.where(reach >= 0, self.carry[np.maximum(reach, 0)], 0.0) @ shocks
+        if season_shocks is not None and self.season > 1:
+            found = found + self.season_error * season_shocks[steps % self.season]
+        return found if rank is None else found * np.sqrt(self.df / special.chdtri(self.df, rank))
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """One model of one series: as `Forecast`, with errors of the series alone; `criterion` the smaller the better."""
+
+    mean: np.ndarray
+    carry: np.ndarray
+    errors: np.ndarray
+    n_used: int
+    season: int
+    criterion: float
+    model: str
 
 
 def forecast(values: np.ndarray, steps: int, season: int = 1) -> Forecast:
@@ -59,8 +99,9 @@ def forecast(values: np.ndarray, steps: int, season: int = 1) -> Forecast:
     -------
     Forecast
         Additive exponential smoothing (Hyndman, Koehler, Ord & Snyder 2008) with level, with a damped trend
-        and with a season where AICc prefers them; local level with a fixed season (Kalman filter) where there
-        are gaps; the last value, with the changes that history saw, where there are fewer than ten values.
+        and with a season where AICc prefers them, a season counted as the many numbers that it is; local level
+        with a fixed season (Kalman filter) where there are gaps; the last value, with the changes that history
+        saw, where there are fewer than ten values.
 
     Examples
     --------
@@ -72,47 +113,65 @@ def forecast(values: np.ndarray, steps: int, season: int = 1) -> Forecast:
     first, last = known[0], known[-1]
     series = values[first : last + 1]
     seasonal = 1 < season <= MOST_SEASONS and len(series) >= SEASONS_FOR_A_PATTERN * season
+    seasons = (1, season) if seasonal else (1,)
     if len(known) < FEWEST_FOR_A_MODEL or np.ptp(series[~np.isnan(series)]) == 0:
-        mean, carry, errors, model = _last_value(series, steps)
+        best = _last_value(series, steps)
     elif np.isnan(series).any():
-        mean, carry, errors, model = _structural(series, steps, season if seasonal else 1)
+        best = _best(_structural(series, steps, periods, max(seasons)) for periods in seasons)
     else:
-        mean, carry, errors, model = _smoothed(series, steps, season if seasonal else 1)
+        best = _best(
+            _smoothed(series, steps, periods, trend) for periods in seasons for trend in (False, True)
+        )
     placed = np.full(len(values), np.nan)
-    placed[first : last + 1] = errors - np.nanmean(errors)
-    return Forecast(mean, carry, placed, model)
+    found = best.errors - np.nanmean(best.errors)
+    n_errors = int((~np.isnan(found)).sum())
+    df = max(n_errors - best.n_used, 1)
+    placed[first : last + 1] = np.sqrt(n_errors / df) * found
+    season_error = np.sqrt(best.season / len(known))
+    return Forecast(best.mean, best.carry, placed, df, best.season, season_error, best.model)
 
 
-def _last_value(series: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+def _best(fits: Iterable[_Fit]) -> _Fit:
+    return min(fits, key=lambda fit: fit.criterion)
+
+
+def _last_value(series: np.ndarray, steps: int) -> _Fit:
     known = ~np.isnan(series)
     errors = np.full(len(series), np.nan)
     errors[known] = np.diff(series[known], prepend=series[known][0])
     errors[0] = np.nan if known.sum() > 1 else 0.0
-    return np.full(steps, series[-1]), np.ones(steps), errors, "last value"
+    return _Fit(np.full(steps, series[-1]), np.ones(steps), errors, 0, 1, 0.0, "last value")
 
 
-def _smoothed(series: np.ndarray, steps: int, season: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
-    options: list[dict[str, object]] = [{}, {"trend": "add", "damped_trend": True}]
+def _smoothed(series: np.ndarray, steps: int, season: int, trend: bool) -> _Fit:
+    options: dict[str, Any] = {"trend": "add", "damped_trend": True} if trend else {}
     if season > 1:
-        options = [{**option, "seasonal": "add", "seasonal_periods": season} for option in options]
+        options |= {"seasonal": "add", "seasonal_periods": season}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an optimum on the border is an optimum
-        fits = [
-            ETSModel(series, error="add", initialization_method="heuristic", **option).fit(disp=False)
-            for option in options
-        ]
-        best = min(fits, key=lambda fit: fit.aicc)
-        mean = np.asarray(best.forecast(steps))
-    found = dict(zip(best.param_names, best.params, strict=True))
-    carry = _carried(found, steps, season)
-    name = "exponential smoothing" + (", damped trend" if "smoothing_trend" in found else "")
-    widened = np.sqrt(len(series) / (len(series) - len(found)))
-    return (
+        fit = ETSModel(series, error="add", initialization_method="heuristic", **options).fit(disp=False)
+        mean = np.asarray(fit.forecast(steps))
+    found = dict(zip(fit.param_names, fit.params, strict=True))
+    n_used = len(found) + 1 + trend + (season - 1)
+    name = "exponential smoothing" + (", damped trend" if trend else "")
+    return _Fit(
         mean,
-        carry,
-        widened * np.asarray(best.resid),
-        name + (f", season of {season}" if season > 1 else ""),
+        _carried(found, steps, season),
+        np.asarray(fit.resid),
+        n_used,
+        season,
+        _aicc(fit.llf, n_used + 1, len(series)),
+        name + _of_season(season),
     )
+
+
+def _aicc(log_likelihood: float, n_used: int, n_obs: int) -> float:
+    left = n_obs - n_used - 1
+    return np.inf if left <= 0 else -2 * log_likelihood + 2 * n_used + 2 * n_used * (n_used + 1) / left
+
+
+def _of_season(season: int) -> str:
+    return f", season of {season}" if season > 1 else ""
 
 
 def _carried(found: dict[str, float], steps: int, season: int) -> np.ndarray:
@@ -127,9 +186,8 @@ def _carried(found: dict[str, float], steps: int, season: int) -> np.ndarray:
     return np.concatenate([[1.0], carry])
 
 
-def _structural(
-    series: np.ndarray, steps: int, season: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+def _structural(series: np.ndarray, steps: int, season: int, longest: int) -> _Fit:
+    """Fit a local level; models are compared by how they predict what lies beyond the longest season."""
     pattern = {"seasonal": season, "stochastic_seasonal": False} if season > 1 else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -144,4 +202,5 @@ def _structural(
     errors[: int(fit.loglikelihood_burn)] = np.nan
     errors[np.isnan(series)] = np.nan
     carry = np.concatenate([[1.0], np.full(steps - 1, gain)])
-    return mean, carry, errors, "local level" + (f", season of {season}" if season > 1 else "")
+    predicted = float(np.nansum(fit.llf_obs[longest + 1 :]))
+    return _Fit(mean, carry, errors, len(found), season, -predicted, "local level" + _of_season(season))

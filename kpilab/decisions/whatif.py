@@ -12,6 +12,7 @@ import pandas as pd
 from kpilab.decisions.baseline import Baseline
 from kpilab.decisions.dynamics import Doubtful, Dynamics, fit_dynamics
 from kpilab.decisions.interventions import Changes, Intervention, read_changes
+from kpilab.decisions.loops import exploding_loops
 from kpilab.decisions.scenario import COLUMNS, Scenario, targets_ahead
 from kpilab.decisions.system import System, build_system
 from kpilab.decisions.tree import with_ancestors
@@ -49,6 +50,7 @@ class WhatIf:
         self.system: System = build_system(
             cascade, self.baseline, dynamics.equations, coefficients, _claims(cascade)
         )
+        stop_on(exploding_loops(self.system, dynamics.equations))
         self.targets = lru_cache(maxsize=None)(self._targets)
         self.anyway = lru_cache(maxsize=None)(self._anyway)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from kpilab.evidence.unroll import find_same_period_loops
 from kpilab.model.cascade import Cascade, Link
+from kpilab.model.formula import formula_names
 from kpilab.problems import Finding
 from kpilab.scorecard.kpi_quality import TestedLink
 from kpilab.scorecard.panels import measures_of
@@ -30,12 +31,24 @@ def shared_measures(cascade: Cascade, link: Link) -> tuple[str, ...]:
 
 def _loops(cascade: Cascade) -> Iterator[Finding]:
     drawn = [(link.cause, link.effect, *link.lag) for link in cascade.links]
-    for loop in find_same_period_loops(drawn):
+    for loop in find_same_period_loops([*drawn, *_computed(cascade)]):
         pairs = set(zip(loop, (*loop[1:], loop[0]), strict=True))
-        first = next(i for i, link in enumerate(cascade.links) if (link.cause, link.effect) in pairs)
+        first = next((i for i, link in enumerate(cascade.links) if (link.cause, link.effect) in pairs), None)
+        if first is None:
+            continue
         what = f"links form a loop without a lag: {' > '.join([*loop, loop[0]])}"
         remedy = "let one of them take a period or more (lag: 1), or drop one"
         yield Finding("error", "loop_without_lag", cascade.where("links", f"#{first}"), what, remedy)
+
+
+def _computed(cascade: Cascade) -> Iterator[tuple[str, str, int, int]]:
+    """Yield what computed KPIs are made of, as arrows without a lag."""
+    holders = {kpi.sum or kpi.last: kpi.id for kpi in cascade.kpis if kpi.sum or kpi.last}
+    holders |= {kpi.id: kpi.id for kpi in cascade.kpis}
+    for kpi in cascade.kpis:
+        for name in formula_names(kpi.formula) if kpi.formula else ():
+            if holders.get(name, kpi.id) != kpi.id:
+                yield holders[name], kpi.id, 0, 0
 
 
 def _shared(cascade: Cascade) -> Iterator[Finding]:

@@ -89,8 +89,8 @@ def measured(cell: Cell, seed: int) -> list[float]:
 
 
 def study(draws: int) -> pd.DataFrame:
-    """Return one row per cell."""
-    rows = []
+    """Return one row per cell; table and page are written after each, so that a study may be stopped."""
+    rows: list[dict[str, Any]] = []
     for cell in CELLS:
         found = np.array([measured(cell, 1000 + seed) for seed in range(draws)])
         mean = found.mean(axis=0)
@@ -103,7 +103,14 @@ def study(draws: int) -> pd.DataFrame:
             row[f"outcome after {after}"] = mean[3 * place + 2]
         print(row, flush=True)
         rows.append(row)
+        write(pd.DataFrame(rows), draws)
     return pd.DataFrame(rows)
+
+
+def write(table: pd.DataFrame, draws: int) -> None:
+    """Write table and page."""
+    table.round(4).to_csv(DOCS / "calibration_whatif.csv", index=False)
+    (DOCS / "calibration_whatif.md").write_text(written(table, draws), encoding="utf-8")
 
 
 def written(table: pd.DataFrame, draws: int) -> str:
@@ -138,17 +145,20 @@ The true effect after twelve periods is 1.20. Written by `make calibrate-whatif`
 Own lags in a panel are biased downward (Nickell 1981), and over a horizon that adds up: without the half-panel
 jackknife the intervals of lasting effects would be too short and off centre; with it they are not. That is why every
 equation of a panel is corrected, and the tests of single arrows, whose bias is small, are not.
+
+What happens anyway is forecast by exponential smoothing. Its errors are widened by what the fit has used up, a
+season counted as the eleven numbers or more that it is and used only where it earns them; their size follows
+Student's t; and the estimated season has an error of its own. Without these three, outcomes of the first months lay
+in their intervals 86 to 92 % of the time. A level that wanders is a cautious picture of a series that comes back:
+twelve months ahead the intervals are rather too wide.
 """
 
 
 def main() -> None:
     """Run the study and write table and page."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--draws", type=int, default=200)
-    draws = parser.parse_args().draws
-    table = study(draws)
-    table.round(4).to_csv(DOCS / "calibration_whatif.csv", index=False)
-    (DOCS / "calibration_whatif.md").write_text(written(table, draws), encoding="utf-8")
+    parser.add_argument("--draws", type=int, default=400)
+    study(parser.parse_args().draws)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,167 @@
+"""Loops of the map that feed themselves: which, by how much per turn, and where.
+
+Arrows say what they do by their equations; a formula says it by its slopes at the forecast, unit by unit.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+import networkx as nx
+import numpy as np
+
+from kpilab.decisions.baseline import Baseline
+from kpilab.decisions.propagation import Motion, arrows
+from kpilab.decisions.system import System, holder_of
+from kpilab.evidence.joint import EffectEquation
+from kpilab.problems import Problem
+from kpilab.show import number
+
+MOST_LOOPS = 2000
+EXPLODES = 1.0 + 1e-6
+NUDGE = 1e-4
+
+Slopes = Mapping[str, Mapping[str, float]]
+
+
+def exploding_loops(system: System, equations: Mapping[str, EffectEquation]) -> Iterator[Problem]:
+    """Name every loop of two KPIs or more that feeds itself, with its gain per turn and per period, or has no lag.
+
+    Parameters
+    ----------
+    system : System
+        Whose formulas are laid straight at the baseline, at every unit of the loop's equations.
+    equations : mapping of effect to EffectEquation
+    """
+    at_once = same_period_loop(system.motions)
+    if at_once:
+        said = (
+            f"the loop {' → '.join(at_once)} has no lag; let one of its arrows take a period or more (lag: 1)"
+        )
+        yield Problem("links", said)
+        return
+    graph = nx.DiGraph(
+        (link.cause, effect) for effect, equation in equations.items() for link in equation.links
+    )
+    for kpi, motion in system.motions.items():
+        graph.add_edges_from((part, kpi) for part in motion.parts)
+    for members in nx.strongly_connected_components(graph):
+        if len(members) < 2:
+            continue
+        inside = {kpi: equations[kpi] for kpi in sorted(members) if kpi in equations}
+        computed = sorted(kpi for kpi in members if kpi not in equations)
+        worst, slopes = 0.0, {}
+        unit = ""
+        for candidate, found in _slopes(system, inside, computed).items():
+            growth = largest_root(inside, found)
+            if growth > worst:
+                worst, slopes, unit = growth, found, candidate
+        if worst > EXPLODES:
+            loops = islice(nx.simple_cycles(graph.subgraph(members)), MOST_LOOPS)
+            loop, gain = max(
+                ((loop, loop_gain(inside, slopes, loop)) for loop in loops), key=lambda pair: abs(pair[1])
+            )
+            at = unit if computed else ""
+            yield Problem("links", _said(loop, gain, worst, at, system.cascade.frequency))
+
+
+def same_period_loop(motions: Mapping[str, Motion]) -> list[str]:
+    """Return a loop of arrows and formulas that turns within one period, its first KPI again at the end; or none."""
+    whole = arrows(motions)
+    at_once = nx.DiGraph([edge for edge in whole.edges if whole.edges[edge]["lag"] == 0])
+    if nx.is_directed_acyclic_graph(at_once):
+        return []
+    loop = min(nx.simple_cycles(at_once), key=lambda names: (len(names), sorted(names)))
+    first = loop.index(min(loop))
+    return [*loop[first:], *loop[:first], loop[first]]
+
+
+def _said(loop: list[str], gain: float, growth: float, unit: str, frequency: str) -> str:
+    first = loop.index(min(loop))
+    names = [*loop[first:], *loop[:first], loop[first]]
+    turn = f"each turn multiplies a change by {number(gain)}" if np.isfinite(gain) else "a change never fades"
+    where = f" (its formulas taken at the forecast of {unit})" if unit else ""
+    return (
+        f"the loop {' → '.join(names)} explodes: {turn}, and {number(growth)} times per {frequency}{where}; "
+        "leave out inconclusive arrows (inconclusive='out'), or redraw one of these"
+    )
+
+
+def _slopes(
+    system: System, equations: Mapping[str, EffectEquation], computed: list[str]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return, for every unit of the equations, what each computed KPI does per unit of each of its parts."""
+    baseline, cascade = system.baseline, system.cascade
+    if not computed:
+        return {"": {}}
+    tables = {kpi: slopes_of_formula(baseline, system.motions[kpi]) for kpi in computed}
+    places = sorted({int(place) for effect in equations for place in system.motions[effect].places})
+    found = {}
+    for place in places:
+        unit = baseline.units[place]
+        holders = {kpi: holder_of(cascade, kpi, unit) or unit for kpi in computed}
+        found[unit] = {
+            kpi: {
+                part: float(slope[baseline.units.index(holders[kpi])]) for part, slope in tables[kpi].items()
+            }
+            for kpi in computed
+        }
+    return found
+
+
+def slopes_of_formula(baseline: Baseline, motion: Motion) -> dict[str, np.ndarray]:
+    """Return the slopes of a computed KPI at the baseline, on the scale of links: part → (P,), mean over the horizon.
+
+    A unit without a forecast has slope 0.
+    """
+    if motion.computed is None:
+        raise ValueError("only what is computed from parts has slopes")
+    whole = slice(0, baseline.horizon)
+    found = {}
+    for part in motion.parts:
+        sizes = np.abs(baseline.values(part))
+        nudge = NUDGE * (float(np.nanmedian(sizes)) or 1.0) if baseline.scale(part) is None else NUDGE
+        step = np.full((*sizes.shape, 1), nudge)
+        rise = motion.computed({part: step}, whole) - motion.computed({part: -step}, whole)
+        found[part] = rise[:, :, 0].mean(axis=0) / (2 * nudge)
+    return found
+
+
+def largest_root(equations: Mapping[str, EffectEquation], slopes: Slopes) -> float:
+    """Return by what a deviation within a loop grows per period in the long run (spectral radius).
+
+    Parameters
+    ----------
+    equations : mapping of effect to EffectEquation
+    slopes : mapping of computed KPI to (mapping of part to slope)
+        What happens at once.
+    """
+    longest = max((t.lag + t.width for equation in equations.values() for t in equation.terms), default=1)
+    place = {kpi: position for position, kpi in enumerate([*equations, *slopes])}
+    size = len(place)
+    lagged = np.zeros((longest + 1, size, size))
+    for effect, equation in equations.items():
+        for term, weight in zip(equation.terms, equation.estimate, strict=True):
+            if term.kpi in place:
+                for ago in range(term.lag, term.lag + term.width):
+                    lagged[ago, place[effect], place[term.kpi]] += weight / term.width
+    for kpi, parts in slopes.items():
+        for part, slope in parts.items():
+            if part in place:
+                lagged[0, place[kpi], place[part]] += slope
+    now = np.linalg.inv(np.eye(size) - lagged[0])
+    companion = np.zeros((size * longest, size * longest))
+    companion[:size] = np.hstack([now @ lagged[ago] for ago in range(1, longest + 1)])
+    companion[size:, :-size] = np.eye(size * (longest - 1))
+    return float(np.abs(np.linalg.eigvals(companion)).max())
+
+
+def loop_gain(equations: Mapping[str, EffectEquation], slopes: Slopes, loop: list[str]) -> float:
+    """Return what is left of a lasting change after one turn: the product of the long-run responses."""
+    gain = 1.0
+    for cause, effect in zip(loop, [*loop[1:], loop[0]], strict=True):
+        if effect in slopes:
+            gain *= slopes[effect][cause]
+            continue
+        left = 1 - equations[effect].persistence
+        gain *= equations[effect].window(cause)[0] / left if left > 0 else float("inf")
+    return gain
