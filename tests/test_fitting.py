@@ -58,15 +58,15 @@ def test_under_twelve_units_the_wild_bootstrap_decides(tmp_path, n_units):
     assert interval(result.fit) == pytest.approx(interval(expected), rel=1e-9)
 
 
-@pytest.mark.parametrize("n_units", [8, 11])
-def test_from_eight_to_eleven_units_cr2_is_asked_too(tmp_path, n_units):
+@pytest.mark.parametrize("n_units", [8, 11, 20, 29])
+def test_with_few_units_cr2_is_asked_too(tmp_path, n_units):
     result = fitted(tmp_path, n_units)
     assert result.fit.second_p_value == pytest.approx(by_panel(result.equation, "cr2").p_value, rel=1e-9)
     assert "few units" in result.checks()["check"].tolist()
 
 
-@pytest.mark.parametrize("n_units", [5, 12])
-def test_with_fewer_or_more_units_it_is_not(tmp_path, n_units):
+@pytest.mark.parametrize("n_units", [5, 12, 19, 30])
+def test_where_cr2_or_two_methods_decide_anyway_and_with_many_units_it_is_not(tmp_path, n_units):
     result = fitted(tmp_path, n_units)
     assert np.isnan(result.fit.second_p_value)
     assert "few units" not in result.checks()["check"].tolist()

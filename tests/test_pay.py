@@ -187,7 +187,7 @@ def test_forecast_of_constant_draws_is_the_statement(tmp_path):
     results = kl.simulate_pay(*pair, period="2023-01")
     table = kl.roll_up(*pair, period="2023-01").tidy()
     draws = {(r.kpi, r.unit): np.full(50, r.actual) for r in table.itertuples()}
-    found = results.forecast(draws)
+    found = results.forecast(draws).tidy()
     assert found["total"].to_list() == pytest.approx([float(results.total)] * 5)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from kpilab.decisions.footing import FOOTINGS, Basis, bases
 from kpilab.decisions.incentives import incentives
+from kpilab.decisions.pay_forecast import Draws, PayForecast, draws_over, period_ahead
 from kpilab.decisions.pay_forward import (
     PEOPLE_AT_ONCE,
     USUAL,
@@ -24,6 +25,7 @@ from kpilab.decisions.pay_forward import (
     place_years,
     total_pay,
 )
+from kpilab.decisions.scenario import Scenario
 from kpilab.decisions.statements import PayLine, PayStatement, Place, Standings, statements
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
@@ -37,7 +39,6 @@ from kpilab.show import Result, count_of
 
 FEWEST_TOGETHER = 5
 """An average over fewer people is withheld: it would tell what a single one got."""
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 COLUMNS = [
     "person", "plan", "kpi", "unit", "level", "period", "weight", "actual", "target", "performance", "payout",
     "target_pay", "factor", "amount", "currency", "footing",
@@ -63,6 +64,7 @@ class PayResults(Result):
     span: Span
     statements_: tuple[PayStatement, ...]
     basis: Mapping[str, Basis]
+    standings: Standings = field(repr=False)
     years: int = 10
 
     @property
@@ -199,6 +201,18 @@ class PayResults(Result):
             raise one_problem("owner", f"'{person}' takes part in no plan in {self.span}; {hint}")
         return replace(self, statements_=own)
 
+    def with_plan(self, pay: PayPlan) -> "PayResults":
+        """Return what another plan would have paid the same people for the same performances.
+
+        Raises
+        ------
+        InputError
+            As `simulate_pay`.
+        """
+        people = {statement.participant.person for statement in self.statements_}
+        found = statements(self.cascade, pay, self.span, self.standings)
+        return replace(self, pay=pay, statements_=tuple(s for s in found if s.participant.person in people))
+
     def rests_on(self) -> pd.DataFrame:
         """Return, per footing, the share of the money at target and of the payout that rides on it."""
         money: dict[str, Decimal] = dict.fromkeys(FOOTINGS, Decimal(0))
@@ -267,31 +281,47 @@ class PayResults(Result):
         rows = [[mark, float(table[mark].mean()), usual, len(table)] for mark, usual in USUAL.items()]
         return pd.DataFrame(rows, columns=["mark", "reached", "usual", "n_years"])
 
-    def forecast(self, draws: Mapping[tuple[str, str], np.ndarray]) -> pd.DataFrame:
-        """Return the distribution of the total payout over draws of the KPIs, as of a scenario: confidential.
+    def forecast(self, draws: Draws | Scenario, *, span: Span | None = None) -> PayForecast:
+        """Return what everybody together may be paid over draws of the KPIs: confidential.
 
         Parameters
         ----------
-        draws : mapping of (kpi, unit) to ndarray, shape (n_draws,)
-            Jointly drawn; measures without draws count as they are now.
+        draws : Scenario, or mapping of (kpi, unit) to ndarray, shape (n_draws,)
+            A scenario pays the first period of the same length that ends ahead of history, what is known of it
+            included, against the targets in force then. A mapping holds jointly drawn values; measures without
+            draws count as they are now.
+        span : Span, optional
+            The period that a mapping is of; default: this one.
 
-        Returns
-        -------
-        DataFrame
-            ``quantile, total`` (money) ``, payout`` (as a share of target pay). Gates and modifiers are left out;
-            caps hold.
+        Raises
+        ------
+        InputError
+            When the scenario does not look far enough ahead, with the horizon that would.
         """
+        span = span or self.span
+        if isinstance(draws, Scenario):
+            span = period_ahead(draws, self.span)
+            draws = draws_over(self.cascade, self.history, draws, self._places, span)
+        return PayForecast(
+            self.cascade.name + (" (illustrative plan)" if self.pay.status == "illustrative" else ""),
+            span,
+            self._totals(draws, span),
+            float(self.total_target),
+            self.pay.currency,
+            len({(place.kpi, place.unit) for place in self._places}),
+            len({(place.kpi, place.unit) for place in self._places} & draws.keys()),
+        )
+
+    def _totals(self, draws: Draws, span: Span) -> np.ndarray:
+        """Add up what all participants get in each draw, shape (n_draws,), people in blocks."""
         caps = {plan.id: float(plan.cap) for plan in self.pay.plans if plan.cap is not None}
         total = np.zeros(len(next(iter(draws.values()), ())))
         for start in range(0, len(self.statements_), PEOPLE_AT_ONCE):
             block = self.statements_[start : start + PEOPLE_AT_ONCE]
             places = tuple(dict.fromkeys(line.place for s in block for line in s.lines))
-            performance = place_draws(self.cascade, places, draws, self.span)
+            performance = place_draws(self.cascade, places, draws, span)
             total += total_pay(block, places, payouts(places, performance), caps)
-        values = np.quantile(total, QUANTILES) if len(total) else np.full(len(QUANTILES), np.nan)
-        return pd.DataFrame(
-            {"quantile": QUANTILES, "total": values, "payout": values / float(self.total_target or 1)}
-        )
+        return total
 
     def _lines(self) -> Iterable[tuple[PayStatement, PayLine]]:
         return ((s, line) for s in self.statements_ for line in s.lines)
@@ -358,7 +388,7 @@ def simulate_pay(
     )
     standings = Standings(roll_up(cascade, history, period=span).table)
     found = statements(cascade, plan, span, standings)
-    return PayResults(cascade, history, plan, span, found, bases(cascade, links), years)
+    return PayResults(cascade, history, plan, span, found, bases(cascade, links), standings, years)
 
 
 def last_complete_year(cascade: Cascade, history: History) -> Span:

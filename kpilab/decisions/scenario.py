@@ -1,6 +1,6 @@
 """The result of a what-if: per KPI, unit and period, where it goes and where it would have gone anyway."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,11 +9,12 @@ import pandas as pd
 from kpilab.decisions.dynamics import Dynamics, left_out
 from kpilab.decisions.interventions import Intervention
 from kpilab.model.cascade import Cascade
+from kpilab.problems import one_problem
 from kpilab.scorecard.in_force import target_in_force
 from kpilab.show import Result, count_of, listed, number, quantity
 
 if TYPE_CHECKING:
-    from kpilab.decisions.whatif import Options
+    from kpilab.decisions.whatif import Options, WhatIf
 
 COLUMNS = [
     "kpi", "unit", "level", "period", "baseline", "median", "conf_low", "conf_high", "p_target", "effect",
@@ -41,6 +42,7 @@ class Scenario(Result):
     dynamics: Dynamics
     options: "Options"
     table: pd.DataFrame
+    prepared: "WhatIf" = field(repr=False)
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -121,6 +123,27 @@ class Scenario(Result):
         """Return one KPI of one unit, indexed by period."""
         rows = self.table[(self.table["kpi"] == kpi) & (self.table["unit"] == unit)]
         return rows.set_index("period").drop(columns=["kpi", "unit", "level"])
+
+    @property
+    def periods(self) -> pd.PeriodIndex:
+        """Return the periods ahead."""
+        return self.prepared.baseline.periods
+
+    def draws(self, kpi: str, unit: str) -> np.ndarray:
+        """Return what one KPI of one unit may become, shape (horizon, draws).
+
+        Column i of every KPI and unit belongs to the same draw of the arrows. NaN where the unit has no forecast.
+
+        Raises
+        ------
+        InputError
+            When the KPI is unknown, or the scenario was not made for the unit.
+        """
+        name = self.cascade.kpi(kpi).id
+        units = self.prepared.baseline.units
+        if self.cascade.unit(unit).id not in units:
+            raise one_problem("unit", f"the scenario does not hold '{unit}'; add it to its units")
+        return self.prepared.outcome(name, self.interventions)[:, units.index(unit)]
 
     def _where(self, rows: pd.Series) -> "Scenario":
         return replace(self, table=self.table[rows].reset_index(drop=True))

@@ -53,6 +53,7 @@ class WhatIf:
         stop_on(exploding_loops(self.system, dynamics.equations))
         self.targets = lru_cache(maxsize=None)(self._targets)
         self.anyway = lru_cache(maxsize=None)(self._anyway)
+        self.outcome = lru_cache(maxsize=2)(self._outcome)
 
     def scenario(
         self,
@@ -74,6 +75,7 @@ class WhatIf:
             self.dynamics,
             self.options,
             pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS),
+            self,
         )
 
     def read(self, changes: Changes | None, action: str | None = None) -> tuple[Intervention, ...]:
@@ -132,6 +134,10 @@ class WhatIf:
         return pd.DataFrame(
             index | {name: values.T.ravel() for name, values in columns.items()}, columns=COLUMNS
         )
+
+    def _outcome(self, kpi: str, interventions: tuple[Intervention, ...]) -> np.ndarray:
+        """Return the draws of one KPI, shape (H, P, R)."""
+        return self.system.outcomes(self.system.run(interventions, frozenset([kpi])), [kpi])[kpi]
 
     def _targets(self, kpi: str) -> np.ndarray:
         return targets_ahead(self.cascade, kpi, self.baseline.units, self.baseline.periods)

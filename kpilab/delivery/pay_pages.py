@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kpilab.decisions.pay import PayResults
+from kpilab.decisions.pay_forecast import PayForecast
 from kpilab.decisions.payout import CurveArrays
 from kpilab.decisions.statements import PayLine, PayStatement
 from kpilab.delivery.charts import Chart
@@ -52,6 +53,55 @@ def curve_chart(curve: Curve, title: str, performances: Sequence[float] = ()) ->
     ]
     marks = [(place, f"{place:g}") for place in sorted(places)]
     return framed(plane, parts, title, marks, lambda value: f"{100 * value:.0f} %")
+
+
+def budget_chart(forecast: PayForecast) -> Chart:
+    """Draw what a period may cost: how many draws of a hundred fall into each range; a line at target pay."""
+    totals = forecast.totals
+    high = max(float(totals.max()), 1e-9)
+    counts, edges = np.histogram(
+        totals, bins=24, range=(float(totals.min()), max(high, float(totals.min()) + 1))
+    )
+    shares = counts / len(totals)
+    last = max(edges[-1], min(forecast.target_pay, 1.6 * edges[-1]))
+    plane = plane_of(np.append(shares, 0.0), edges[0], last)
+    bars = [
+        f'<rect x="{plane.x(left):.1f}" width="{max(plane.x(right) - plane.x(left) - 1, 0.5):.1f}" '
+        f'y="{plane.y(share):.1f}" height="{plane.y(0) - plane.y(share):.1f}" fill="#7da7d9"/>'
+        for left, right, share in zip(edges[:-1], edges[1:], shares, strict=True)
+    ]
+    at = plane.x(min(forecast.target_pay, last))
+    if forecast.target_pay <= last:
+        bars.append(
+            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{plane.y(plane.high):.1f}" y2="{plane.y(plane.low):.1f}" '
+            'stroke="#b2182b" stroke-dasharray="4 3"/>'
+        )
+    marks = [(float(edges[0]), f"{edges[0]:,.0f}"), (float(np.median(totals)), f"{np.median(totals):,.0f}")]
+    beyond = "" if forecast.target_pay <= last else " →"
+    marks.append((float(last), f"target pay {forecast.target_pay:,.0f}{beyond}"))
+    title = f"What {forecast.span} may cost, {forecast.currency}"
+    return framed(plane, bars, title, marks, lambda value: f"{100 * value:.0f} %")
+
+
+def replay_chart(results: PayResults) -> Chart:
+    """Draw what the plan would have paid in past years, as a share of target pay."""
+    table = results.replay()
+    table = table[table["n_measures"] > 0]
+    paid = table["payout"].to_numpy(dtype=float)
+    years = np.arange(len(paid), dtype=float)
+    plane = plane_of(np.append(paid, [0.0, 1.0]), -0.5, len(paid) - 0.5)
+    bars = [
+        f'<rect x="{plane.x(year - 0.35):.1f}" width="{plane.x(year + 0.35) - plane.x(year - 0.35):.1f}" '
+        f'y="{plane.y(share):.1f}" height="{plane.y(0) - plane.y(share):.1f}" fill="#7da7d9"/>'
+        for year, share in zip(years, paid, strict=True)
+    ]
+    ends = (
+        [(0.0, table["period"].iloc[0]), (float(len(paid) - 1), table["period"].iloc[-1])]
+        if len(paid)
+        else []
+    )
+    title = "What the plan would have paid in past years, of target pay"
+    return framed(plane, bars, title, ends, lambda value: f"{100 * value:.0f} %")
 
 
 def statement_page(results: PayResults, statement: PayStatement) -> Page:

@@ -1,6 +1,6 @@
 """Attempts to break a link's estimate. Each, at 1 %, can only lead to *inconclusive*, never to a verdict.
 
-Only the second opinion with few units is asked at 5 %: there CR2 must confirm what the bootstrap found.
+Only the second opinion with few units is asked at 5 %: there CR2 must confirm what was found.
 """
 
 from dataclasses import dataclass
@@ -212,7 +212,7 @@ def _jackknife(equation: Equation, fit: LinkFit) -> Challenge:
 
 
 def second_opinion(fit: LinkFit, second_q_value: float) -> tuple[Challenge, ...]:
-    """With 8 to 11 clusters CR2 must find the link too: the bootstrap alone errs a little too often there."""
+    """With few clusters CR2 must find the link too: alone, the others find a little too much there."""
     if np.isnan(fit.second_p_value):
         return ()
     failed = second_q_value >= SECOND_LEVEL

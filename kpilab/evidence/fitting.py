@@ -27,6 +27,7 @@ FEWEST_UNITS = 5
 FEWEST_PERIODS = 20
 FEWEST_PANEL_PERIODS = 10
 CR2_BELOW = 20
+CONFIRMED_BELOW = 30
 WILD_BELOW = 12
 BOTH_BELOW = 8
 DUMMIES_FROM = 60
@@ -121,7 +122,7 @@ class LinkFit:
 
     `std_error`, `df` describe the sampling error on which power rests; `p_value` and the intervals are those
     of the method that decides: 95 % from `conf_low` to `conf_high`, 90 % from `narrow_low` to `narrow_high`.
-    `second_p_value` is that of CR2 where the bootstrap decides alone, from 8 to 11 clusters; NaN elsewhere.
+    `second_p_value` is that of CR2 where another method decides alone with fewer than 30 clusters; else NaN.
     """
 
     estimate: float
@@ -197,7 +198,9 @@ def estimate(equation: Equation, *, decide: bool = True) -> LinkFit:
     method = "CR2" if clusters < CR2_BELOW else "clustered"
     found = _link_fit(one, fit.rows.n_units, clusters, method)
     if decide and clusters < WILD_BELOW:
-        found = _decided_by_bootstrap(found, fit)
+        return _decided_by_bootstrap(found, fit)
+    if decide and CR2_BELOW <= clusters < CONFIRMED_BELOW:
+        return replace(found, second_p_value=panel_inference(fit, "cr2").only().p_value)
     return found
 
 

@@ -3,6 +3,7 @@
 The file is confidential and kept apart; nothing but pay needs it.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -254,6 +255,62 @@ class PayPlan(Noun):
         """Return the curve of a measure or modifier: its own, else that of its plan."""
         chosen = own if own is not None else plan.curve
         return chosen if isinstance(chosen, Curve) else next(c for c in self.curves if c.id == chosen)
+
+    def reshaped(self, plan: str, *, measure: int | None = None, **marks: Any) -> "PayPlan":
+        """Return another pay plan in which one curve of a plan has other marks.
+
+        Parameters
+        ----------
+        plan : str
+        measure : int, optional
+            The curve is that of the plan's measure at this position; default: the plan's own. What else in this
+            plan is paid by the same curve follows; other plans keep theirs.
+        **marks
+            ``threshold, target, maximum``: (performance, payout).
+
+        Raises
+        ------
+        ValueError
+            When the curve would fall, or two marks would fall together.
+        """
+        chosen = self.plan(plan)
+        before = self.curve_of(chosen, None if measure is None else chosen.measures[measure].curve)
+        after = Curve.model_validate(before.model_dump() | marks)
+
+        def changed(own: Curve | str | None) -> Curve | str | None:
+            return after if own is not None and self.curve_of(chosen, own) == before else own
+
+        measures = tuple(m.model_copy(update={"curve": changed(m.curve)}) for m in chosen.measures)
+        return self._with(chosen.model_copy(update={"curve": changed(chosen.curve), "measures": measures}))
+
+    def reweighted(self, plan: str, weights: Iterable[float | Decimal]) -> "PayPlan":
+        """Return another pay plan in which a plan's measures have other weights, made to sum to 1.
+
+        Parameters
+        ----------
+        plan : str
+        weights : iterable of float
+            One per measure, each of the whole plan: weights of levels are dissolved into them.
+
+        Raises
+        ------
+        ValueError
+            When there is not one weight per measure, or they sum to 0.
+        """
+        chosen, given = self.plan(plan), [Decimal(repr(float(weight))) for weight in weights]
+        total = sum(given, Decimal(0))
+        if len(given) != len(chosen.measures) or total <= 0:
+            raise ValueError(f"give {len(chosen.measures)} weights, one of them above 0")
+        shares = [round(weight / total, 6) for weight in given]
+        shares[-1] = Decimal(1) - sum(shares[:-1], Decimal(0))
+        measures = tuple(
+            measure.model_copy(update={"weight": share})
+            for measure, share in zip(chosen.measures, shares, strict=True)
+        )
+        return self._with(chosen.model_copy(update={"measures": measures, "levels": {}}))
+
+    def _with(self, plan: Plan) -> "PayPlan":
+        return self.replace(plans=tuple(plan if each.id == plan.id else each for each in self.plans))
 
     @field_validator("currency")
     @classmethod
