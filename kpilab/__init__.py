@@ -12,6 +12,7 @@ _HOME = {
     "read_cascade": "kpilab.model.files",
     "write_cascade": "kpilab.model.saving",
     "read_history": "kpilab.model.history",
+    "Draft": "kpilab.model.draft",
     "check": "kpilab.checkup",
     "diff": "kpilab.scorecard.diff",
     "trace": "kpilab.model.tracing",

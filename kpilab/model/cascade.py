@@ -285,10 +285,20 @@ class Source(Noun):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a cascade was read from; two cascades that say the same are equal wherever they stand."""
+    """Where a cascade was read from; two cascades that say the same are equal wherever they stand.
+
+    Parameters
+    ----------
+    folder : Path
+    lines : dict
+        ``file:line`` of every key and entry.
+    texts : dict
+        The files that say what the cascade says, as they were read, by their path within the folder.
+    """
 
     folder: Path = Path(".")
     lines: dict[tuple[str, ...], str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Origin)
@@ -338,6 +348,16 @@ class Cascade(Noun):
         return self._origin.folder
 
     @property
+    def lines(self) -> dict[tuple[str, ...], str]:
+        """Return ``file:line`` of every key and entry, as it was read."""
+        return self._origin.lines
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Return the files of the folder that say what this cascade says, as they were read, by name."""
+        return self._origin.texts
+
+    @property
     def periods_per_year(self) -> int:
         """Return how many periods make a year."""
         return PERIODS_PER_YEAR[self.frequency]
@@ -359,6 +379,12 @@ class Cascade(Noun):
             {**{name: getattr(self, name) for name in Cascade.model_fields}, **changes}
         )
         other._origin = self._origin
+        return other
+
+    def with_origin(self, origin: Origin) -> "Cascade":
+        """Return the same cascade, said to come from elsewhere."""
+        other = self.model_copy()
+        other._origin = origin
         return other
 
     def kpi(self, kpi_id: str) -> Kpi:

@@ -169,7 +169,7 @@ def _key(entry: Any, fields: tuple[str, ...]) -> object:
 
 def _of_entry(noun: str, before: Any, after: Any, new: Cascade) -> Iterator[Difference]:
     entry = after if before is None else before
-    label = _label(noun, entry)
+    label = entry_label(noun, entry)
     if before is None:
         said = f"{label} was added{_told(after)}."
         yield Difference(
@@ -215,7 +215,8 @@ def _eased(before: Any, after: Any, field: str, new: Cascade) -> str:
     return " (eased)" if easier else " (tightened)"
 
 
-def _label(noun: str, entry: Any) -> str:
+def entry_label(noun: str, entry: Any) -> str:
+    """Return what an entry of a list is called in a sentence."""
     if noun == "targets":
         unit = f"unit '{entry.unit}'" if entry.unit else "every unit"
         return f"target of '{entry.kpi}' for {unit} from {entry.start or 'the beginning'}"

@@ -1,6 +1,7 @@
 """The cascade folder: `cascade.yaml` and its tables, read into frozen nouns; all problems before it stops."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,11 +99,27 @@ def attempt_cascade(folder: str | os.PathLike[str]) -> Reading:
             "(make one with: kpilab init DIR)",
         )
     document = read_yaml(file, "cascade")
+    texts = files_of(document, file.parent, file.name)
     reader = EntryReader(file, Cascade, LISTS, TABLES)
     cascade = _build(reader, reader.values(document))
-    cascade._origin = Origin(file.parent, reader.lines)
+    cascade._origin = Origin(file.parent, reader.lines, texts)
     problems = [*reader.problems, *reference_problems(cascade, frozenset(reader.unread))]
     return Reading(cascade, tuple(problems), frozenset(reader.unread))
+
+
+def files_of(document: Mapping[str, Any], folder: Path, name: str = CASCADE_FILE) -> dict[str, str]:
+    """Return the text of a cascade's YAML file and of its tables, by their path within the folder."""
+    tables = (document.get(noun) for noun in TABLES)
+    paths = [name, *(str(table.get("path")) for table in tables if isinstance(table, Mapping))]
+    found = {path: text_of(folder / path) for path in paths}
+    return {path: text for path, text in found.items() if text is not None}
+
+
+def text_of(path: Path) -> str | None:
+    """Return the text of a file, None where there is none."""
+    if not path.is_file():
+        return None
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def cascade_schema() -> dict[str, Any]:

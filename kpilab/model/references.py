@@ -77,7 +77,7 @@ def _duplicates(cascade: Cascade) -> Iterator[Problem]:
             )
 
 
-def _references(cascade: Cascade) -> Iterator[tuple[str, int, str, str, str | None]]:
+def references(cascade: Cascade) -> Iterator[tuple[str, int, str, str, str | None]]:
     """Yield (list, position, key, noun referred to, id referred to)."""
     for noun, keys in REFERENCES.items():
         for position, entry in enumerate(getattr(cascade, noun)):
@@ -100,7 +100,7 @@ def _references(cascade: Cascade) -> Iterator[tuple[str, int, str, str, str | No
 def _unknown_names(cascade: Cascade, unread: frozenset[str]) -> Iterator[Problem]:
     known = {kind: {entry.id for entry in getattr(cascade, noun)} for kind, noun in PLURAL.items()}
     lost = {kind for kind, noun in PLURAL.items() if noun in unread and not known[kind]}
-    for noun, position, key, kind, name in _references(cascade):
+    for noun, position, key, kind, name in references(cascade):
         if name is None or name in known[kind] or kind in lost:
             continue
         if not cascade.has_line(PLURAL[kind], name):

@@ -7,6 +7,7 @@ import csv
 import io
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from kpilab.model.cascade import Cascade, Kpi, Link, Source
 from kpilab.model.entries import IGNORED_COLUMNS, plain, yaml_format
-from kpilab.model.files import CASCADE_FILE, LISTS, TABLES
+from kpilab.model.files import CASCADE_FILE, LISTS, TABLES, text_of
 from kpilab.model.parts import Change, Measure, MinEffect, Noun
 from kpilab.model.relaying import laid_out_as_before
 from kpilab.model.tables import read_csv_table
@@ -37,21 +38,29 @@ def write_cascade(cascade: Cascade, folder: str | os.PathLike[str] | None = None
     """
     target = Path(folder) if folder is not None else cascade.folder
     target.mkdir(parents=True, exist_ok=True)
-    source = next((f for f in (target / CASCADE_FILE, cascade.folder / CASCADE_FILE) if f.exists()), None)
+    return replace_files({target / name: text for name, text in rewritten_files(cascade, target).items()})
+
+
+def rewritten_files(cascade: Cascade, folder: Path) -> dict[str, str]:
+    """Return what each file of the folder says once the cascade is written there, by its path within it.
+
+    What already stands there is kept wherever it says the same; nothing is written.
+    """
+    source = next((f for f in (folder / CASCADE_FILE, cascade.folder / CASCADE_FILE) if f.exists()), None)
     original = source.read_text(encoding="utf-8") if source else ""
     document = yaml_format().load(original) if source else CommentedMap()
     rewritten = _yaml_text(document) if source else ""
-    written = []
+    files = {}
     for noun in TABLES:
         table = document.get(noun)
         if isinstance(table, dict):
             path = str(table["path"])
-            written += _write_table(getattr(cascade, noun), noun, target / path, cascade.folder / path)
+            files[path] = _table_text(getattr(cascade, noun), noun, cascade.folder / path)
     _merge_document(document, cascade)
     changed = _yaml_text(document)
     text = laid_out_as_before(original, rewritten, changed)
     same = plain(yaml_format().load(text)) == plain(yaml_format().load(changed))
-    return [*written, *replace_file(target / CASCADE_FILE, text if same else changed)]
+    return {**files, CASCADE_FILE: text if same else changed}
 
 
 def _yaml_text(document: CommentedMap) -> str:
@@ -60,18 +69,19 @@ def _yaml_text(document: CommentedMap) -> str:
     return stream.getvalue()
 
 
-def _dumped(entry: Noun) -> dict[str, Any]:
+def as_written(entry: Noun) -> dict[str, Any]:
     """Return what a person would write for an entry: no defaults, short forms."""
     written: dict[str, Any] = {}
     for name, field in type(entry).model_fields.items():
         value = getattr(entry, name)
         if value == field.get_default(call_default_factory=True) and not field.is_required():
             continue
-        written[field.alias or name] = _short(value)
+        written[field.alias or name] = short_form(value)
     return written
 
 
-def _short(value: Any) -> Any:
+def short_form(value: Any) -> Any:
+    """Return a value as a person would write it in the file."""
     match value:
         case Change(relative=True):
             return str(value)
@@ -80,11 +90,11 @@ def _short(value: Any) -> Any:
         case MinEffect():
             return str(value) if value.in_sd else value.size
         case BaseModel():
-            return _dumped(value)  # type: ignore[arg-type]
+            return as_written(value)  # type: ignore[arg-type]
         case dict():
-            return {key: _short(inner) for key, inner in value.items()}
+            return {key: short_form(inner) for key, inner in value.items()}
         case tuple():
-            return _flow([_short(inner) for inner in value])
+            return _flow([short_form(inner) for inner in value])
         case _:
             return value
 
@@ -107,9 +117,9 @@ def _merge_document(document: CommentedMap, cascade: Cascade) -> None:
                 document[key] = _merged_list(document.get(key), value, LISTS[name])
         elif key not in document:
             if field.is_required() or value != field.get_default(call_default_factory=True):
-                document[key] = _short(value)
+                document[key] = short_form(value)
         elif _reread(name, document[key]) != value:
-            document[key] = _short(value)
+            document[key] = short_form(value)
 
 
 def _reread(name: str, written: Any) -> Any:
@@ -124,7 +134,7 @@ def _reread(name: str, written: Any) -> Any:
 def _merged_list(existing: CommentedSeq | None, entries: tuple, model: type[Noun]) -> CommentedSeq:
     """Keep the written form of every entry that did not change, with its comments."""
     if existing is None:
-        return CommentedSeq([CommentedMap(_dumped(entry)) for entry in entries])
+        return CommentedSeq([CommentedMap(as_written(entry)) for entry in entries])
     before = {}
     for item in existing:
         parsed = model.model_validate(plain(item))
@@ -142,7 +152,7 @@ def _merged_list(existing: CommentedSeq | None, entries: tuple, model: type[Noun
         if identity in before:
             _merge_entry(before[identity][0], entry, before[identity][1])
         else:
-            existing.insert(position, CommentedMap(_dumped(entry)))
+            existing.insert(position, CommentedMap(as_written(entry)))
     order = {identity: position for position, (identity, _) in enumerate(kept)}
     places = [order[_identity(model.model_validate(plain(item)))] for item in existing]
     if places != sorted(places):
@@ -159,7 +169,7 @@ def _identity(entry: Any) -> str:
 def _merge_entry(item: CommentedMap, entry: Noun, parsed: Noun) -> None:
     if entry == parsed:
         return
-    new, old = _dumped(entry), _dumped(parsed)
+    new, old = as_written(entry), as_written(parsed)
     if isinstance(entry, Kpi) and isinstance(item.get("mean"), str) and old.get("mean") != new.get("mean"):
         item.pop("weight", None)
     for key in old.keys() - new.keys():
@@ -169,8 +179,8 @@ def _merge_entry(item: CommentedMap, entry: Noun, parsed: Noun) -> None:
             item[key] = value
 
 
-def _write_table(entries: tuple, noun: str, path: Path, original: Path) -> list[Path]:
-    """Write a table; a row that did not change keeps its cells as they were written, notes included."""
+def _table_text(entries: tuple, noun: str, original: Path) -> str:
+    """Return a table as text; a row that did not change keeps its cells as they were written, notes included."""
     columns: list[str] = []
     before: dict[str, tuple[Noun, dict[str, str]]] = {}
     table = read_csv_table(original, original.name)[0] if original.exists() else None
@@ -185,14 +195,14 @@ def _write_table(entries: tuple, noun: str, path: Path, original: Path) -> list[
     for entry in entries:
         was, cells = before.get(_identity(entry), (None, {}))
         notes = {key: text for key, text in cells.items() if key in IGNORED_COLUMNS}
-        fresh = {key: _cell(value) for key, value in _dumped(entry).items()}
+        fresh = {key: _cell(value) for key, value in as_written(entry).items()}
         rows.append(cells if was == entry else {**notes, **fresh})
     columns += [key for row in rows for key in row if key not in columns]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(dict.fromkeys(columns)), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return replace_file(path, stream.getvalue())
+    return stream.getvalue()
 
 
 def _cell(value: Any) -> str:
@@ -214,8 +224,26 @@ def replace_file(path: Path, text: str, *, mode: int | None = None) -> list[Path
     list of Path
         The file, or nothing when it would not change.
     """
-    if path.exists() and mode is None and path.read_text(encoding="utf-8") == text:
-        return []
+    return replace_files({path: text}, mode=mode)
+
+
+def replace_files(texts: Mapping[Path, str], *, mode: int | None = None) -> list[Path]:
+    """Write several files, all of them to the end before the first one takes its place; see `replace_file`."""
+    staged: list[tuple[str, Path]] = []
+    try:
+        for path, text in texts.items():
+            if mode is not None or text_of(path) != text:
+                staged.append((_staged(path, text, mode), path))
+        for temporary, path in staged:
+            os.replace(temporary, path)
+    finally:
+        for temporary, _ in staged:
+            Path(temporary).unlink(missing_ok=True)
+    return [path for _, path in staged]
+
+
+def _staged(path: Path, text: str, mode: int | None) -> str:
+    """Write a file beside its place, to the disk, and return its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
@@ -223,5 +251,4 @@ def replace_file(path: Path, text: str, *, mode: int | None = None) -> list[Path
         stream.flush()
         os.fsync(stream.fileno())
     os.chmod(temporary, mode or (path.stat().st_mode if path.exists() else 0o644))
-    os.replace(temporary, path)
-    return [path]
+    return temporary

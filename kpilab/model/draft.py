@@ -1,0 +1,359 @@
+"""A cascade that is being edited: the only thing that changes, around cascades that never do."""
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from kpilab.model import editing
+from kpilab.model.cascade import Cascade, Origin
+from kpilab.model.changes import find_changes
+from kpilab.model.dependents import Dependent
+from kpilab.model.faults import told
+from kpilab.model.files import CASCADE_FILE, read_cascade, text_of
+from kpilab.model.journal import Journal, Step, journals_in, read_journal
+from kpilab.model.references import reference_problems
+from kpilab.model.saving import replace_files, rewritten_files
+from kpilab.problems import InputError, Problem, one_problem, stop_on
+from kpilab.words import Frequency
+
+POSITIONS_FILE = "map.json"
+Position = tuple[float, float]
+
+
+class Draft:
+    """Edits of a cascade, one after the other, until they are saved.
+
+    Every edit makes a new frozen cascade, or is refused with the reasons that a reader of files would give.
+    Unsaved edits are journalled in a hidden file of the folder: `Draft.recover` brings them back.
+
+    Parameters
+    ----------
+    cascade : Cascade
+
+    Attributes
+    ----------
+    cascade : Cascade
+        As it is now.
+    code : str
+        The line of code that does what was done last.
+
+    Examples
+    --------
+    >>> from kpilab.model.start import start_cascade
+    >>> import kpilab as kl, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> _ = start_cascade(folder)
+    >>> draft = kl.Draft(kl.read_cascade(folder))
+    >>> draft.change("kpis", "orders", {"name": "Sales"})
+    >>> draft.changes()
+    ("KPI 'orders' (Orders won): its name changed from Orders won to Sales.",)
+    >>> draft.undo()
+    >>> draft.changes()
+    ()
+    """
+
+    def __init__(self, cascade: Cascade):
+        self._saved = self.cascade = cascade
+        self.code = ""
+        self._journal = Journal(cascade)
+        self._read = dict(cascade.texts)
+        self._past: list[tuple[Cascade, dict[str, str]]] = []
+        self._future: list[tuple[Cascade, dict[str, str]]] = []
+        self._files: dict[str, str] = {}
+        self._watchers: list[Callable[[], None]] = []
+        self._positions = _positions_in(self.cascade.folder)
+        self._moved: dict[str, Position] = {}
+
+    @classmethod
+    def new(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        name: str,
+        levels: Sequence[str] = ("company", "department", "person"),
+        frequency: Frequency = "month",
+    ) -> "Draft":
+        """Begin a cascade in a folder that has none: one unit, at the highest of its levels, and no KPI yet.
+
+        Raises
+        ------
+        InputError
+            When there is a cascade already, or the levels are none.
+        """
+        path = Path(folder)
+        if path.is_file() or (path / CASCADE_FILE).exists():
+            raise one_problem(
+                str(path), "holds a cascade already, or is a file; open it, or name another folder"
+            )
+        top = levels[0] if levels else ""
+        values = {
+            "cascade": name,
+            "frequency": frequency,
+            "levels": tuple(levels),
+            "history": {"path": "history.csv"},
+            "units": [{"unit": id_from(top), "name": name, "level": top}],
+        }
+        try:
+            cascade = Cascade.model_validate(values)
+        except ValidationError as error:
+            raise InputError(told(error.errors(), Cascade, "new", {}, "cascade")) from error
+        stop_on(reference_problems(cascade))
+        return cls(cascade.with_origin(Origin(path)))
+
+    @classmethod
+    def recover(cls, folder: str | os.PathLike[str]) -> "Draft":
+        """Bring back the edits that were made last in a folder and never saved.
+
+        Raises
+        ------
+        InputError
+            When there are none.
+        """
+        journals = journals_in(Path(folder))
+        if not journals:
+            raise one_problem(str(folder), "holds no unsaved edits")
+        begun, steps = read_journal(Path(folder), journals[-1])
+        draft = cls(begun)
+        draft._journal = Journal(begun, mute=True)
+        for step in steps:
+            draft._replay(step)
+        draft._journal = Journal(begun, journals[-1])
+        return draft
+
+    @staticmethod
+    def has_unsaved(folder: str | os.PathLike[str]) -> bool:
+        """Tell whether a folder holds edits that were never saved."""
+        return bool(journals_in(Path(folder)))
+
+    @staticmethod
+    def discard(folder: str | os.PathLike[str]) -> None:
+        """Give up the edits that `recover` would bring back."""
+        for path in journals_in(Path(folder))[-1:]:
+            path.unlink()
+
+    def add(self, noun: str, entry: Mapping[str, Any]) -> None:
+        """Add an entry; see `kpilab.model.editing.add`."""
+        self._edit("add", noun, dict(entry))
+
+    def change(self, noun: str, key: editing.Key, fields: Mapping[str, Any]) -> None:
+        """Change some fields of an entry; see `kpilab.model.editing.change`."""
+        self._edit("change", noun, key, dict(fields))
+
+    def rename(self, noun: str, key: str, new: str) -> None:
+        """Give an entry another id; whatever names it follows."""
+        stood = self.positions
+        self._edit("rename", noun, key, new)
+        if noun == "kpis" and key in stood:
+            self.place({new: stood[key]})
+
+    def remove(self, noun: str, key: editing.Key, *, with_dependents: bool = False) -> None:
+        """Remove an entry; see `kpilab.model.editing.remove`."""
+        self._edit("remove", noun, key, with_dependents=with_dependents)
+
+    def dependents(self, noun: str, key: editing.Key) -> tuple[Dependent, ...]:
+        """List what hangs on an entry; see `kpilab.model.editing.dependents`."""
+        return editing.dependents(self.cascade, noun, key)
+
+    def attach(self, name: str, text: str) -> None:
+        """Lay a file, such as `history.csv`, beside the cascade: it is written when the cascade is saved."""
+        if Path(name).name != name or name.startswith(".") or name in (CASCADE_FILE, POSITIONS_FILE):
+            raise one_problem(
+                "name", f"'{name}' is no name for a file of the folder; write one like history.csv"
+            )
+        self._remember()
+        self._files = {**self._files, name: text}
+        if (there := text_of(self.cascade.folder / name)) is not None:
+            self._read.setdefault(name, there)
+        self._did({"do": "attach", "arguments": [name, text]}, f"draft.attach({name!r}, …)")
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Return the texts of the files that wait to be written beside the cascade, by name."""
+        return dict(self._files)
+
+    @property
+    def can_undo(self) -> bool:
+        """Tell whether there is an edit to undo."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Tell whether there is an undone edit to do again."""
+        return bool(self._future)
+
+    def undo(self) -> None:
+        """Take the last edit back; nothing happens when there is none."""
+        if self._past:
+            self._future.append((self.cascade, self._files))
+            self.cascade, self._files = self._past.pop()
+            self._did({"do": "undo", "arguments": []}, "draft.undo()")
+
+    def redo(self) -> None:
+        """Do again what was undone last; nothing happens when nothing was."""
+        if self._future:
+            self._past.append((self.cascade, self._files))
+            self.cascade, self._files = self._future.pop()
+            self._did({"do": "redo", "arguments": []}, "draft.redo()")
+
+    def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call a function after everything that happens to the draft; return one that ends this."""
+        self._watchers.append(callback)
+        return lambda: self._watchers.remove(callback)
+
+    @property
+    def positions(self) -> dict[str, Position]:
+        """Return where KPIs stand on the map, by id."""
+        known = {kpi.id for kpi in self.cascade.kpis}
+        return {kpi: at for kpi, at in (self._positions | self._moved).items() if kpi in known}
+
+    def place(self, positions: Mapping[str, Position]) -> None:
+        """Put KPIs somewhere on the map; this is saved with the cascade, and no edit of it."""
+        self._moved |= {kpi: (round(float(x), 1), round(float(y), 1)) for kpi, (x, y) in positions.items()}
+
+    @property
+    def trouble(self) -> str:
+        """Return why unsaved edits are not kept; ``""`` while they are."""
+        return self._journal.trouble
+
+    @property
+    def is_saved(self) -> bool:
+        """Tell whether the folder says what the draft says."""
+        return self.cascade == self._saved and not self._files and not self._moved
+
+    def changes(self) -> tuple[str, ...]:
+        """Say in sentences what differs from what was read or saved last."""
+        told = [change.sentence for change in find_changes(self._saved, self.cascade)]
+        return (*told, *(f"File {name} is written beside the cascade." for name in self._files))
+
+    def difference(self) -> str:
+        """Return what saving would change in the files, as a unified diff."""
+        folder = self.cascade.folder
+        return "".join(
+            _diff(name, text_of(folder / name) or "", text) for name, text in self._texts().items()
+        )
+
+    def save(self, *, overwrite: bool = False) -> list[Path]:
+        """Write what changed; a crash leaves the old files, and the edits in the journal.
+
+        Parameters
+        ----------
+        overwrite : bool
+            Also over what somebody else wrote in the meantime.
+
+        Returns
+        -------
+        list of Path
+            The files that were written.
+
+        Raises
+        ------
+        InputError
+            When a file changed on disk since it was read: one problem for each, with its difference.
+        """
+        folder = self.cascade.folder
+        if not overwrite:
+            self._refuse_what_changed()
+        folder.mkdir(parents=True, exist_ok=True)
+        written = replace_files({folder / name: text for name, text in self._texts().items()})
+        self._positions, self._moved = self.positions, {}
+        self._saved = self.cascade = read_cascade(folder)
+        self._read = dict(self.cascade.texts)
+        self._past, self._future, self._files = [], [], {}
+        self._journal.begin_again(self.cascade)
+        self._tell("draft.save()")
+        return written
+
+    def _texts(self) -> dict[str, str]:
+        """Return the files as they would be saved; the cascade comes last: it names the others."""
+        texts = dict(self._files)
+        if self._moved:
+            rows = {kpi: list(at) for kpi, at in sorted(self.positions.items())}
+            texts[POSITIONS_FILE] = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+        if self.cascade != self._saved or not self._read:
+            texts |= rewritten_files(self.cascade, self.cascade.folder)
+        return texts
+
+    def _refuse_what_changed(self) -> None:
+        problems = []
+        for name in dict.fromkeys((CASCADE_FILE, *self._read)):
+            read, now = self._read.get(name), text_of(self.cascade.folder / name)
+            if read != now:
+                how = (
+                    "was deleted"
+                    if now is None
+                    else "changed on disk"
+                    if read is not None
+                    else "came into being"
+                )
+                message = f"{how} since it was read; read it again, or save with overwrite=True\n"
+                problems.append(
+                    Problem(name, message + _diff(name, read or "", now or "", "read", "on disk"))
+                )
+        if problems:
+            raise InputError(problems)
+
+    def _edit(self, verb: str, noun: str, *arguments: Any, **options: Any) -> None:
+        after = getattr(editing, verb)(self.cascade, noun, *arguments, **options)
+        self._remember()
+        self.cascade = after
+        said = ", ".join(
+            [
+                *map(repr, (noun, *arguments)),
+                *(f"{name}={value!r}" for name, value in options.items() if value),
+            ]
+        )
+        step = {"do": verb, "arguments": [noun, *arguments], "options": options}
+        self._did(step, f"draft.{verb}({said})")
+
+    def _remember(self) -> None:
+        self._past.append((self.cascade, self._files))
+        self._future = []
+
+    def _did(self, step: Step, code: str) -> None:
+        self._journal.note(step)
+        self._tell(code)
+
+    def _tell(self, code: str) -> None:
+        self.code = code
+        for callback in tuple(self._watchers):
+            callback()
+
+    def _replay(self, step: Step) -> None:
+        arguments = [tuple(each) if isinstance(each, list) else each for each in step["arguments"]]
+        getattr(self, step["do"])(*arguments, **step.get("options", {}))
+
+
+def id_from(name: str, taken: Collection[str] = ()) -> str:
+    """Return an id made of a name; a number is put behind it where it is taken.
+
+    Examples
+    --------
+    >>> id_from("Orders won (net)"), id_from("Orders", ["orders"]), id_from("…")
+    ('orders_won_net', 'orders_2', 'entry')
+    """
+    stem = "_".join(re.findall(r"\w+", name.casefold()))[:60].strip("_") or "entry"
+    tries = (stem if number == 1 else f"{stem}_{number}" for number in count(1))
+    return next(each for each in tries if each not in taken)
+
+
+def _positions_in(folder: Path) -> dict[str, Position]:
+    """Return the positions saved in a folder; a file that holds none is as good as no file."""
+    try:
+        rows = json.loads(text_of(folder / POSITIONS_FILE) or "{}")
+        return {str(kpi): (float(x), float(y)) for kpi, (x, y) in rows.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _diff(name: str, before: str, after: str, old: str = "now", new: str = "saved") -> str:
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), f"{name} ({old})", f"{name} ({new})", lineterm=""
+    )
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,263 @@
+"""A draft: nothing is lost by undoing, by somebody else's save, or by a kernel that dies."""
+
+import os
+
+import pytest
+
+import kpilab as kl
+from kpilab.model import saving
+from kpilab.model.journal import journals_in
+from kpilab.model.start import start_cascade
+
+
+@pytest.fixture
+def folder(tmp_path):
+    start_cascade(tmp_path / "firm")
+    return tmp_path / "firm"
+
+
+@pytest.fixture
+def draft(folder):
+    return kl.Draft(kl.read_cascade(folder))
+
+
+def texts(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def edit(draft):
+    """Make one edit of each kind, in the YAML file and in a table."""
+    draft.add("owners", {"id": "mia", "name": "Mia"})
+    draft.change("kpis", "calls", {"owner": "mia", "weight": None})
+    draft.rename("kpis", "orders", "sales")
+    draft.remove("units", "hills", with_dependents=True)
+    draft.add("links", {"cause": "calls", "effect": "revenue", "lag": (0, 2), "min_effect": "0.1 sd"})
+    draft.change("links", ("calls", "revenue"), {"sign": "+"})
+
+
+def test_undo_goes_back_step_by_step_and_redo_forward_again(draft):
+    first = draft.cascade
+    edit(draft)
+    last = draft.cascade
+    steps = 0
+    while draft.can_undo:
+        draft.undo()
+        steps += 1
+    assert (steps, draft.cascade) == (6, first)
+    assert draft.is_saved
+    while draft.can_redo:
+        draft.redo()
+    assert draft.cascade == last
+    draft.undo()
+    draft.add("owners", {"id": "bo", "name": "Bo"})
+    assert not draft.can_redo
+
+
+def test_refused_edit_changes_nothing(draft):
+    before = draft.cascade
+    with pytest.raises(kl.InputError, match="unknown owner"):
+        draft.change("kpis", "calls", {"owner": "nobody"})
+    assert draft.cascade is before
+    assert not draft.can_undo
+    assert journals_in(before.folder) == []
+
+
+def test_code_does_what_was_done(draft, folder):
+    lines = []
+    draft.watch(lambda: lines.append(draft.code))
+    edit(draft)
+    draft.undo()
+    assert lines[0] == "draft.add('owners', {'id': 'mia', 'name': 'Mia'})"
+    other = kl.Draft(kl.read_cascade(folder))
+    for line in lines:
+        exec(line, {"draft": other})
+    assert other.cascade == draft.cascade
+
+
+def test_watcher_that_left_is_not_called(draft):
+    heard = []
+    leave = draft.watch(lambda: heard.append(1))
+    draft.add("owners", {"id": "bo", "name": "Bo"})
+    leave()
+    draft.undo()
+    assert heard == [1]
+
+
+def test_save_writes_what_the_difference_shows(draft, folder):
+    edit(draft)
+    said = draft.difference()
+    expected = draft.cascade
+    assert "+  - {cause: calls, effect: revenue" in said or "+  - cause: calls" in said
+    assert "-hills,Hills,department,company" in said
+    written = draft.save()
+    assert {path.name for path in written} == {"cascade.yaml", "units.csv", "targets.csv"}
+    assert kl.read_cascade(folder) == expected == draft.cascade
+    assert draft.changes() == ()
+    assert draft.difference() == ""
+    assert draft.save() == []
+
+
+def test_changes_are_said_in_sentences(draft):
+    draft.change("kpis", "calls", {"name": "Phone calls"})
+    assert draft.changes() == (
+        "KPI 'calls' (Calls to customers): its name changed from Calls to customers to Phone calls.",
+    )
+
+
+@pytest.mark.parametrize("name", ["cascade.yaml", "units.csv", "targets.csv"])
+def test_file_that_changed_on_disk_is_not_overwritten(draft, folder, name):
+    edit(draft)
+    path = folder / name
+    theirs = path.read_text(encoding="utf-8").replace("City", "Town").replace("96000", "97000")
+    theirs = theirs.replace("Revenue", "Turnover")
+    path.write_text(theirs, encoding="utf-8")
+    before = texts(folder)
+    with pytest.raises(kl.InputError) as refused:
+        draft.save()
+    (problem,) = refused.value.problems
+    assert problem.where == name
+    assert "changed on disk since it was read" in problem.message
+    assert any(line.startswith("+") and line[1:] in theirs for line in problem.message.splitlines()[3:])
+    assert texts(folder) == before
+    draft.save(overwrite=True)
+    assert kl.read_cascade(folder) == draft.cascade
+
+
+def test_change_between_reading_and_editing_is_noticed_too(folder):
+    cascade = kl.read_cascade(folder)
+    text = (folder / "cascade.yaml").read_text(encoding="utf-8")
+    (folder / "cascade.yaml").write_text(text + "\n# hers\n", encoding="utf-8")
+    draft = kl.Draft(cascade)
+    draft.add("owners", {"id": "bo", "name": "Bo"})
+    with pytest.raises(kl.InputError, match=r"\+# hers"):
+        draft.save()
+
+
+def test_file_that_was_deleted_is_told(draft, folder):
+    edit(draft)
+    (folder / "units.csv").unlink()
+    with pytest.raises(kl.InputError, match=r"units.csv: was deleted"):
+        draft.save()
+
+
+@pytest.mark.parametrize("fails_at", [0, 1, 2])
+def test_crash_while_saving_leaves_whole_files_and_the_edits(draft, folder, monkeypatch, fails_at):
+    """Each file is the old one or the new one, and the draft can be recovered and saved."""
+    edit(draft)
+    old, mine = texts(folder), draft.cascade
+    done = []
+
+    def replace(source, target, real=os.replace):
+        if len(done) == fails_at:
+            raise KeyboardInterrupt
+        done.append(target)
+        real(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(saving.os, "replace", replace)
+        with pytest.raises(KeyboardInterrupt):
+            draft.save()
+    now = texts(folder)
+    assert sum(now[name] != old[name] for name in ("cascade.yaml", "units.csv", "targets.csv")) == fails_at
+    assert not [name for name in now if name.startswith(".") and not name.startswith(".kpilab-draft")]
+    again = kl.Draft.recover(folder)
+    assert again.cascade == mine
+    again.save(overwrite=True)
+    assert kl.read_cascade(folder) == mine
+
+
+def test_unsaved_edits_outlive_the_kernel(draft, folder):
+    edit(draft)
+    draft.undo()
+    draft.undo()
+    draft.redo()
+    assert kl.Draft.has_unsaved(folder)
+    kl.read_cascade(folder)
+    again = kl.Draft.recover(folder)
+    assert again.cascade == draft.cascade
+    assert again.can_redo
+    again.add("owners", {"id": "bo", "name": "Bo"})
+    assert kl.Draft.recover(folder).cascade == again.cascade
+    again.save()
+    assert not kl.Draft.has_unsaved(folder)
+    with pytest.raises(kl.InputError, match="holds no unsaved edits"):
+        kl.Draft.recover(folder)
+
+
+def test_edit_that_was_cut_off_while_it_was_noted_never_happened(draft, folder):
+    edit(draft)
+    (path,) = journals_in(folder)
+    path.write_bytes(path.read_bytes()[:-20])
+    again = kl.Draft.recover(folder)
+    assert again.cascade != draft.cascade
+    again.change("links", ("calls", "revenue"), {"sign": "+"})
+    assert kl.Draft.recover(folder).cascade == again.cascade == draft.cascade
+
+
+def test_recovered_edits_do_not_overwrite_what_was_saved_in_the_meantime(draft, folder):
+    draft.add("owners", {"id": "bo", "name": "Bo"})
+    other = kl.Draft(kl.read_cascade(folder))
+    other.add("owners", {"id": "mia", "name": "Mia"})
+    other.save()
+    with pytest.raises(kl.InputError, match="changed on disk"):
+        kl.Draft.recover(folder).save()
+
+
+def test_two_drafts_keep_journals_of_their_own(draft, folder):
+    draft.add("owners", {"id": "bo", "name": "Bo"})
+    other = kl.Draft(kl.read_cascade(folder))
+    other.add("owners", {"id": "mia", "name": "Mia"})
+    assert kl.Draft.recover(folder).cascade == other.cascade
+    kl.Draft.discard(folder)
+    assert kl.Draft.recover(folder).cascade == draft.cascade
+
+
+def test_folder_that_cannot_be_written_is_said(draft, monkeypatch):
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    draft.add("owners", {"id": "bo", "name": "Bo"})
+    assert draft.trouble == "unsaved edits are not kept: Permission denied; save often"
+    assert draft.cascade.owner("bo").name == "Bo"
+
+
+def test_positions_of_the_map_are_saved_beside_the_cascade(draft, folder):
+    draft.place({"calls": (10, 20.04), "orders": (-5.5, 0), "nothing": (1, 1)})
+    assert not draft.is_saved
+    draft.rename("kpis", "orders", "sales")
+    draft.save()
+    assert kl.Draft(kl.read_cascade(folder)).positions == {"calls": (10.0, 20.0), "sales": (-5.5, 0.0)}
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", '{"calls": 3}', "no json"])
+def test_positions_that_cannot_be_read_are_no_positions(folder, text):
+    (folder / "map.json").write_text(text, encoding="utf-8")
+    assert kl.Draft(kl.read_cascade(folder)).positions == {}
+
+
+def test_new_cascade_in_an_empty_folder(tmp_path):
+    draft = kl.Draft.new(tmp_path / "new", name="Bakery", levels=["bakery", "shop"])
+    draft.add("units", {"unit": "north", "name": "North", "level": "shop", "parent": "bakery"})
+    draft.add("kpis", {"id": "loaves", "name": "Loaves", "sum": "loaves"})
+    draft.attach("history.csv", "period,unit,loaves\n2024-01,north,7\n")
+    assert draft.changes()[-1] == "File history.csv is written beside the cascade."
+    draft.save()
+    cascade = kl.read_cascade(tmp_path / "new")
+    assert cascade == draft.cascade
+    assert kl.roll_up(cascade, kl.read_history(cascade)).tidy()["actual"].tolist() == [7.0, 7.0]
+    with pytest.raises(kl.InputError, match="holds a cascade already"):
+        kl.Draft.new(tmp_path / "new", name="Again")
+
+
+def test_cascade_that_came_into_being_elsewhere_is_not_overwritten(tmp_path):
+    draft = kl.Draft.new(tmp_path / "new", name="Bakery")
+    start_cascade(tmp_path / "new")
+    with pytest.raises(kl.InputError, match="came into being"):
+        draft.save()
+
+
+@pytest.mark.parametrize("name", ["../x.csv", ".hidden", "cascade.yaml", "a/b.csv"])
+def test_attached_files_stay_in_the_folder(draft, name):
+    with pytest.raises(kl.InputError, match="is no name for a file"):
+        draft.attach(name, "x")
