@@ -1,5 +1,7 @@
 """The pay panel: its sliders describe a plan, and what it shows is what `simulate_pay` says of that plan."""
 
+import html
+
 import pytest
 
 import kpilab as kl
@@ -52,3 +54,51 @@ def test_curve_chart_marks_threshold_target_and_maximum():
     svg = curve_chart(Curve(threshold=(0.8, 0.5), target=(1, 1), maximum=(1.2, 2)), "Pays", [0.9]).svg
     for said in (">0.8<", ">1<", ">1.2<", "<circle"):
         assert said in svg
+
+
+def test_every_curve_of_the_plan_can_be_dragged(example_cascade, example_history):
+    """Leaders in boards are paid by three curves; those measures that share one move together."""
+    panel = kl.Panel("pay", example_cascade, example_history, plan="boards")
+    assert len(panel.curves) == 3
+    occupancy = next(each for each in panel.curves if each.shape.id == "occupancy")
+    before = panel.results
+    occupancy.payouts["target"].value = 1.1
+    changed = panel.pay.curve_of(panel.pay.plan("boards"), panel.pay.plan("boards").measures[2].curve)
+    assert (float(changed.target[1]), changed.more) == (1.1, occupancy.shape.more)
+    assert panel.pay.plan("nation") == before.pay.plan("nation")
+
+
+def test_the_line_of_code_does_what_the_slider_did(panel):
+    """The line that the panel shows is run, and pays the same."""
+    paid = panel.results
+    panel.payouts["threshold"].value = 0.4
+    line = html.unescape(panel.code.value).split("<code>")[1].split("</code>")[0]
+    names = {"paid": paid}
+    exec(line, names)
+    assert names["paid"].total == panel.results.total != paid.total
+    panel.weights[0].value = 0.9
+    line = html.unescape(panel.code.value).split("<code>")[1].split("</code>")[0]
+    exec(line, names)
+    assert names["paid"].total == panel.results.total
+
+
+def test_budget_is_a_distribution_with_a_scenario_and_past_years_without(example_cascade, example_history):
+    links = kl.fit_links(example_cascade, example_history)
+    scenario = kl.what_if(example_cascade, example_history, links, {"bed_occupancy": -0.03}, draws=100)
+    panel = kl.Panel("pay", example_cascade, example_history, links=links, scenario=scenario)
+    assert "What 2023-04..2024-03 may cost, GBP" in panel.budget.value
+    before = panel.budget.value
+    panel.payouts["threshold"].value = 0.9
+    assert panel.budget.value != before
+    plain = kl.Panel("pay", example_cascade, example_history, links=links)
+    assert "would have paid in past years" in plain.budget.value
+
+
+def test_reweighting_nothing_or_too_few_is_refused(panel):
+    plan = panel.pay
+    for weights in ([0.0] * len(panel.weights), [1.0]):
+        with pytest.raises(ValueError, match="weights, one of them above 0"):
+            plan.reweighted(plan.plans[0].id, weights)
+    for slider in panel.weights:
+        slider.value = 0.0
+    assert "one of them above 0" in panel.problem.value
