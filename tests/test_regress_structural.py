@@ -9,6 +9,7 @@ import pytest
 
 from kpilab.evidence.regress import NotEstimable, intervention, placebo_steps
 from kpilab.evidence.regress.structural import predicted, ramp, step
+from kpilab.evidence.regress.structural_bootstrap import bootstrap_statistics
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -99,6 +100,48 @@ def test_causal_impact_example_is_recovered():
         found.append((fit.estimate, fit.conf_low < 10 < fit.conf_high))
     assert np.mean([estimate for estimate, _ in found]) == pytest.approx(10, abs=0.5)
     assert sum(covers for _, covers in found) >= 7
+
+
+def test_bootstrapped_statistics_are_those_of_the_model_estimated_anew():
+    """Series that the fit could have made, each estimated by `intervention` itself, stray as far: 80 of them."""
+    rng = np.random.default_rng(4)
+    y = np.cumsum(0.2 * rng.normal(size=50)) + rng.normal(size=50)
+    fit = intervention(y, step(50, 35))
+    strays = np.abs(bootstrap_statistics(y, step(50, 35), None, fit, draws=2000))
+    again = []
+    for _ in range(80):
+        irregular = rng.normal(size=90) * fit.irregular_sd
+        for t in range(1, 90):
+            irregular[t] += fit.ar * irregular[t - 1]
+        path = np.cumsum(fit.level_sd * rng.normal(size=50)) + irregular[40:]
+        again.append(abs(intervention(path, step(50, 35)).statistic))
+    assert np.median(again) == pytest.approx(np.median(strays), abs=0.25)
+    assert np.mean(np.array(again) > np.quantile(strays, 0.9)) == pytest.approx(0.1, abs=0.1)
+
+
+def test_bootstrap_finds_steps_where_nothing_happened_as_often_as_it_says():
+    """Simulated AR(1) of .9, 60 periods, start 40: p < .05 in 5 % of 150 series, give or take two errors."""
+    rng = np.random.default_rng(8)
+    found = []
+    for _ in range(150):
+        y = rng.normal(size=110)
+        for t in range(1, 110):
+            y[t] += 0.9 * y[t - 1]
+        fit = intervention(y[50:], step(60, 40))
+        strays = bootstrap_statistics(y[50:], step(60, 40), None, fit, draws=199)
+        found.append(abs(fit.statistic) > np.quantile(np.abs(strays), 0.95))
+    assert np.mean(found) <= 0.05 + 2 * (0.05 * 0.95 / 150) ** 0.5
+
+
+def test_bootstrap_is_the_same_for_any_size_and_repeats_itself(belts):
+    y, law, regressors = belts
+    fit = intervention(y, law, regressors)
+    found = bootstrap_statistics(y, law, regressors, fit, draws=99)
+    other = bootstrap_statistics(
+        y + 5 * law, law, regressors, intervention(y + 5 * law, law, regressors), draws=99
+    )
+    assert found == pytest.approx(other, abs=1e-3)
+    assert 1.6 < np.quantile(np.abs(found), 0.95) < 2.6
 
 
 def test_scale_and_level_do_not_matter(belts):

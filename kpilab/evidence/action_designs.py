@@ -26,6 +26,7 @@ from kpilab.evidence.regress.structural import (
     ramp,
     step,
 )
+from kpilab.evidence.regress.structural_bootstrap import bootstrap_statistics
 from kpilab.evidence.regress.synthetic_cohorts import synthetic_cohorts
 from kpilab.show import count_of
 
@@ -239,7 +240,8 @@ def _structural(trial: Trial) -> Effect:
     """Look for a step or ramp in the treated units' mean, by a model whose level wanders.
 
     Its variances are estimated and then taken as known, which makes errors too small in short series: they are
-    widened by how much steps at other dates before the start vary, where these vary by more than they should.
+    widened until the 95 % interval holds in series that the fitted model could have made, and further by how much
+    steps at other dates before the start vary, where these vary by more than they should.
     """
     series, regressors = _single_series(trial)
     rows, first = len(series), trial.first
@@ -247,7 +249,10 @@ def _structural(trial: Trial) -> Effect:
     shape = ramp(rows, first, length) if length else step(rows, first)
     fit = intervention(series, shape, regressors)
     elsewhere = _steps_elsewhere(trial, series, regressors)
-    wider = max(1.0, float(np.sqrt((elsewhere**2).mean()))) if len(elsewhere) >= FEWEST_PLACEBOS else 1.0
+    straying = np.abs(bootstrap_statistics(series, shape, regressors, fit, seed=SEED))
+    usual = float(np.quantile(straying, 1 - LEVEL) / special.stdtrit(fit.df, 1 - LEVEL / 2))
+    enough = len(elsewhere) >= FEWEST_PLACEBOS
+    wider = max(1.0, usual, float(np.sqrt((elsewhere**2).mean())) if enough else 1.0)
     p_value = min(1.0, 2 * float(special.stdtr(fit.df, -abs(fit.statistic) / wider)))
     mean, error = predicted(series, first, regressors)
     half = float(special.stdtrit(fit.df, 0.975)) * error
@@ -280,7 +285,7 @@ def _placebo_in_time(elsewhere: Floats, statistic: float, p_value: float, wider:
         return Challenge(IN_TIME, False, "left out: too few periods before the start")
     beyond = int((np.abs(elsewhere) >= abs(statistic)).sum())
     said = f"{beyond} of {len(elsewhere)} steps at other dates before it are as large"
-    said += f"; errors widened by {wider:.2f}, as much as these vary" if wider > 1 else ""
+    said += f"; errors widened by {wider:.2f}, as much as such steps vary" if wider > 1 else ""
     failed = p_value < LEVEL and beyond > MOST_BEYOND * len(elsewhere)
     return Challenge(IN_TIME, failed, said, (1 + beyond) / (1 + len(elsewhere)))
 

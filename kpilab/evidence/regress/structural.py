@@ -101,7 +101,7 @@ def intervention(
     Journal of the Royal Statistical Society A 149, 187–227.
     Durbin, J. & Koopman, S. J. (2012). Time Series Analysis by State Space Methods, 2nd ed., chapter 5.
     """
-    series, columns = _checked(y, shape, regressors)
+    series, columns = checked_columns(y, shape, regressors)
     scale = float(np.nanstd(series))
     model = _model(series / scale, columns, irregular)
     parameters = _parameters(series / scale, columns, irregular)
@@ -183,8 +183,8 @@ def _last_statistic(series: Floats, columns: Floats, parameters: Floats, irregul
         noise, level, rho = parameters[0], parameters[1], 0.0
     else:
         noise, level, rho = parameters[1] / (1 - parameters[2] ** 2), parameters[0], parameters[2]
-    walk, apart = _walk(rows), _apart(rows)
-    factor = np.linalg.cholesky(noise * _autocorrelation(apart, rho) + level * walk)
+    walk, apart = random_walk(rows), distances(rows)
+    factor = np.linalg.cholesky(noise * autocorrelation(apart, rho) + level * walk)
     design = np.column_stack([np.ones(len(rows)), columns[rows]])
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return float("nan")
@@ -254,7 +254,8 @@ def _columns(regressors: ArrayLike | None, n_periods: int) -> Floats:
     return extra
 
 
-def _checked(y: ArrayLike, shape: ArrayLike, regressors: ArrayLike | None) -> tuple[Floats, Floats]:
+def checked_columns(y: ArrayLike, shape: ArrayLike, regressors: ArrayLike | None) -> tuple[Floats, Floats]:
+    """Return the series, and the columns that vary where it has values, the intervention last."""
     series, form = np.asarray(y, dtype=float), np.asarray(shape, dtype=float)
     if series.ndim != 1 or form.shape != series.shape or not np.isfinite(form).all():
         raise ValueError(f"y and shape must be equally long series, not {series.shape} and {form.shape}")
@@ -303,7 +304,7 @@ def _parameters(series: Floats, columns: Floats, irregular: Irregular) -> Floats
     """
     rows = np.flatnonzero(np.isfinite(series))
     design = np.column_stack([np.ones(len(rows)), columns[rows]])
-    walk, apart = _walk(rows), _apart(rows)
+    walk, apart = random_walk(rows), distances(rows)
     ratios, rhos = (-12.0, -6.0, -3.0, 0.0, 3.0), (0.0, 0.4, 0.8) if irregular == "ar1" else (0.0,)
     bounds = [(-16.0, 8.0), (-0.9, 0.97)] if irregular == "ar1" else [(-16.0, 8.0), (0.0, 0.0)]
 
@@ -319,16 +320,18 @@ def _parameters(series: Floats, columns: Floats, irregular: Irregular) -> Floats
     return np.array([level, scale * (1 - rho**2), rho])
 
 
-def _walk(rows: np.ndarray) -> Floats:
+def random_walk(rows: np.ndarray) -> Floats:
     """Return the covariance of a random walk observed in some periods, shocks of variance one."""
     return np.minimum.outer(rows, rows) + 1.0
 
 
-def _apart(rows: np.ndarray) -> np.ndarray:
+def distances(rows: np.ndarray) -> np.ndarray:
+    """Return how many periods lie between any two rows."""
     return np.abs(np.subtract.outer(rows, rows))
 
 
-def _autocorrelation(apart: np.ndarray, rho: float) -> Floats:
+def autocorrelation(apart: np.ndarray, rho: float) -> Floats:
+    """Return the correlation of an AR(1) at some distances."""
     correlation: Floats = np.power(rho, np.arange(int(apart.max()) + 1))[apart]
     return correlation
 
@@ -338,7 +341,7 @@ def _restricted(
 ) -> tuple[float, float]:
     """Return minus twice the restricted log-likelihood but for a constant, and the irregular's variance."""
     ratio, rho = float(np.exp(parameters[0])), float(parameters[1])
-    factor = np.linalg.cholesky(_autocorrelation(apart, rho) + ratio * walk)
+    factor = np.linalg.cholesky(autocorrelation(apart, rho) + ratio * walk)
     whitened = linalg.solve_triangular(factor, np.column_stack([y, design]), lower=True)
     basis, triangle = np.linalg.qr(whitened[:, 1:])
     left = whitened[:, 0] - basis @ (basis.T @ whitened[:, 0])
