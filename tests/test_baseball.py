@@ -75,6 +75,17 @@ def test_a_player_has_the_batting_average_of_the_record_books(season):
     assert actual(season, "home_runs", "player")["ortizda01.BOS"] == 38
 
 
+def test_a_player_has_a_card_of_his_own(cascade, history):
+    """Mike Trout in 2016, as the record books have him: on-base .441, slugging .550."""
+    card = kl.line_of_sight(cascade, history, owner="troutmi01.ANA", period=SEASON)
+    table = card.tidy().set_index("kpi")
+    assert table.loc[["on_base", "slugging"], "actual"].round(3).tolist() == [0.441, 0.550]
+    assert table.loc["on_base", "path"] == "on_base → runs_scored"
+    assert card.name.startswith("Mike Trout")
+    with pytest.raises(kl.InputError, match="unknown owner 'troutmi02'"):
+        kl.line_of_sight(cascade, history, owner="troutmi02")
+
+
 def test_earned_run_average_of_a_franchise_is_the_published_one(season, published):
     era = published.set_index("franchID")["ERA"].sort_index()
     assert (actual(season, "earned_runs", "franchise") - era).abs().max() < 0.00501

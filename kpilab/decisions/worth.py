@@ -57,14 +57,20 @@ class Worth:
 
 
 def natural_step(kpi: Kpi, current: float) -> float:
-    """Return one step for the better: a percentage point of a share, a tenth of what grows with size, else one.
+    """Return one step for the better.
+
+    A percentage point of a share; a tenth of what grows with size; of ratios and means one in the second digit of
+    where they stand: 0.01 of 0.412, 1 of 47.
 
     Examples
     --------
     >>> natural_step(Kpi(id="k", name="K", sum="m", better="lower", unit_of_measure="share"), 0.4)
     -0.01
+    >>> natural_step(Kpi(id="k", name="K", mean={"of": "m"}, better="higher"), 0.412)
+    0.01
     """
-    size = 0.1 * abs(current) if kpi.transform == "log" or kpi.kind in ("sum", "last", "formula") else 1.0
+    grows = kpi.transform == "log" or kpi.kind in ("sum", "last", "formula")
+    size = 0.1 * abs(current) if grows else float(10.0 ** (np.floor(np.log10(abs(current) or 10.0)) - 1))
     size = 0.01 if kpi.unit_of_measure == "share" else size
     if kpi.better == "near" and kpi.near is not None:
         return size if current < kpi.near else -size

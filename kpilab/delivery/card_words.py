@@ -48,6 +48,10 @@ def owned(cascade: Cascade, owner: str, kpis: tuple[OwnKpi, ...]) -> Iterator[st
             yield f"Your goal is read off in {name}."
         else:
             yield f"What you do should show in {name}."
+    if kpis and not cascade.home_of(owner):
+        where = cascade.unit(kpis[0].unit).name
+        whole = f"You work for all of {where}." if len(cascade.roots()) == 1 else "No unit is named for you."
+        yield f"{whole} The numbers are those of {where}."
     for process in cascade.processes:
         if process.owner == owner:
             yield f"You run {_quoted(process.name)}."

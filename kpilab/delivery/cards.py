@@ -21,7 +21,7 @@ from kpilab.model.history import History
 from kpilab.model.periods import Span
 from kpilab.model.saving import replace_file
 from kpilab.model.understanding import Question, own_kpis, questions_for
-from kpilab.problems import Problem, did_you_mean, stop_on
+from kpilab.problems import InputError, Problem, stop_on
 from kpilab.scorecard.panels import KpiPanel, kpi_at
 from kpilab.scorecard.rollup import Scorecard, roll_up, scorecard_span
 from kpilab.show import Result, heading_html
@@ -61,7 +61,7 @@ class Card(Result):
     @property
     def name(self) -> str:
         """Return the owner's name."""
-        return self.cascade.owner(self.owner).name
+        return self.cascade.person(self.owner).name
 
     @property
     def title(self) -> str:  # type: ignore[override]
@@ -140,7 +140,7 @@ def line_of_sight(
     links : LinkResults, optional
         Tested links; without them every arrow is untested and nothing is said of worth.
     owner : str
-        Id of one of the cascade's owners.
+        Id of one of the cascade's owners, or of a person who is a unit of the lowest level.
     period : str or Period, optional
         Default: the last complete period.
 
@@ -153,7 +153,7 @@ def line_of_sight(
     InputError
         When the owner is unknown or the period cannot be read.
     """
-    known = cascade.owner(owner).id
+    known = cascade.person(owner).id
     return CardMaker(cascade, history, links, scorecard_span(cascade, history, period)).card(known)
 
 
@@ -170,7 +170,8 @@ def write_cards(
 
     Parameters
     ----------
-    owners : list of owner ids, or "all"
+    owners : list of ids, or "all"
+        Owners, or persons who are units of the lowest level; "all" is all owners.
     folder : path, optional
         Default: ``reports/<cascade>/<period>/cards``.
 
@@ -184,11 +185,13 @@ def write_cards(
     InputError
         When an owner is unknown or the period cannot be read.
     """
-    known = [each.id for each in cascade.owners]
-    chosen = known if owners == "all" else list(owners)
-    problems = [
-        Problem("owner", f"unknown owner '{o}'; {did_you_mean(o, known)}") for o in chosen if o not in known
-    ]
+    chosen = [each.id for each in cascade.owners] if owners == "all" else list(owners)
+    problems: list[Problem] = []
+    for person in chosen:
+        try:
+            cascade.person(person)
+        except InputError as error:
+            problems += error.problems
     stop_on(problems)
     span = scorecard_span(cascade, history, period)
     maker = CardMaker(cascade, history, links, span)

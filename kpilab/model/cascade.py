@@ -399,6 +399,16 @@ class Cascade(Noun):
         """Return the owner with this id; an unknown one is an `InputError` that suggests the nearest."""
         return self._known("owner", "owners", owner_id)
 
+    def person(self, person_id: str) -> "Owner | Unit":
+        """Return an owner, or a person who is a unit of the lowest level: a player, somebody in sales.
+
+        An unknown one is an `InputError` that suggests the nearest.
+        """
+        unit = self.named("units", person_id)
+        if self.named("owners", person_id) is None and unit is not None and unit.level == self.levels[-1]:
+            return unit
+        return self.owner(person_id)
+
     def known_level(self, level: str) -> str:
         """Return a level of the cascade; an unknown one is an `InputError` that suggests the nearest."""
         if level not in self.levels:

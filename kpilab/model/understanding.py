@@ -45,7 +45,8 @@ def own_kpis(cascade: Cascade, owner: str) -> tuple[Kpi, ...]:
     """Return the KPIs that an owner answers for, the nearest first.
 
     Their own; those of their processes and procedures; those in which the objectives they own are read off;
-    those that their actions are to move. Who has none of these is shown what their unit is judged by.
+    those that their actions are to move. Who has none of these is shown what their unit is judged by, and who is
+    a unit, all that it is judged by.
     """
     processes = {process.id for process in cascade.processes if process.owner == owner}
     steps = {p.id for p in cascade.processes if any(step.owner == owner for step in p.procedures)}
@@ -58,7 +59,8 @@ def own_kpis(cascade: Cascade, owner: str) -> tuple[Kpi, ...]:
     own += [cascade.kpi(kpi) for action in cascade.actions if action.owner == owner for kpi in action.expects]
     if not own and (home := cascade.home_of(owner)):
         level = cascade.unit(home).level
-        own = [kpi for kpi in cascade.kpis if level in cascade.levels_of(kpi) and kpi.timing == "lagging"][:2]
+        judged = [kpi for kpi in cascade.kpis if level in cascade.levels_of(kpi)]
+        own = judged if home == owner else [kpi for kpi in judged if kpi.timing == "lagging"][:2]
     return tuple({kpi.id: kpi for kpi in own}.values())
 
 

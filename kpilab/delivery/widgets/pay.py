@@ -98,7 +98,7 @@ class PayPanel(ipywidgets.VBox):
         self.weights = [self._weight(cascade, position) for position in range(len(self.plan.measures))]
         people = [each.person for each in self._before.people if each.plan == self.plan.id]
         self.person = ipywidgets.Dropdown(
-            options=[("nobody's", NOBODY), *((cascade.owner(each).name, each) for each in people)],
+            options=[("nobody's", NOBODY), *((cascade.person(each).name, each) for each in people)],
             description="Statement", style=_WIDE, layout=_LAYOUT,
         )  # fmt: skip
         self.problem, self.code, self.text = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
