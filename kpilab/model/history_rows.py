@@ -82,7 +82,7 @@ def _periods(cascade: Cascade, table: SourceTable) -> tuple[np.ndarray, list[Pro
 
 def _units(cascade: Cascade, table: SourceTable) -> tuple[np.ndarray, list[Problem]]:
     known = {unit.id: position for position, unit in enumerate(cascade.units)}
-    texts = [cell_text(value) for value in table.distinct("unit")]
+    texts = [cell_text(value) for value in table.distinct("unit", list(known))]
     positions = np.array([known.get(text, -1) for text in texts], dtype=np.int64)
     strange = {
         position: f"unit '{texts[position]}' is not in the unit tree"

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ _INTEGERS |= {"INTEGER", "UINTEGER"}
 _FRACTIONS = {"FLOAT", "DOUBLE", "DECIMAL"}
 _KEYS = ("period", "unit", "measure")
 MOST_LISTED = 300
-VECTORS = 128  # of 2,048 rows: what is handed over at once
+VECTORS = 32  # of 2,048 rows: what is handed over at once
 
 
 def parquet_table(path: Path, name: str) -> SourceTable:
@@ -59,6 +59,7 @@ class ParquetTable(SourceTable):
     name: str
     path: Path
     types: Mapping[str, str]
+    _found: dict[str, tuple[list[Any], list[str]]] = field(default_factory=dict, repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -69,13 +70,16 @@ class ParquetTable(SourceTable):
         """Return ``file:row`` of a row by its position."""
         return f"{self.name}:{row + 1}"
 
-    def distinct(self, column: str) -> list[Any]:
-        """Return the different values of a key column."""
-        return self._keys[column][0]
+    def distinct(self, column: str, expected: Sequence[str] = ()) -> list[Any]:
+        """Return the different values of a key column, or what was expected if every row holds one of these."""
+        if column not in self._found:
+            all_expected = bool(expected) and self._holds_only(column, expected)
+            self._found[column] = (list(expected), list(expected)) if all_expected else self._distinct(column)
+        return self._found[column][0]
 
     def rows_with(self, column: str, positions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows that hold one of these distinct values, and which value each holds."""
-        texts = self._keys[column][1]
+        texts = self._texts(column)
         wanted = pd.DataFrame({"text": [texts[each] for each in positions], "position": list(positions)})
         found = _query(
             f"SELECT file_row_number AS row, position FROM {self._rows} JOIN wanted "
@@ -126,25 +130,31 @@ class ParquetTable(SourceTable):
 
     @property
     def _rows(self) -> str:
-        return f"read_parquet('{str(self.path).replace(chr(39), 2 * chr(39))}', file_row_number = true)"
+        return f"read_parquet({_text(str(self.path))}, file_row_number = true)"
 
-    @cached_property
-    def _keys(self) -> dict[str, tuple[list[Any], list[str]]]:
-        """The distinct values of each key column and their texts: measures in order of their first rows."""
-        found = {}
-        for column in (name for name in _KEYS if name in self.types):
-            key, order = _quoted(column), "text"
-            distinct = f"SELECT DISTINCT {key} FROM {self._rows}"
-            if column == "measure":
-                distinct, order = (
-                    f"SELECT {key}, min(file_row_number) AS row FROM {self._rows} GROUP BY 1",
-                    "row",
-                )
-            values = _query(
-                f"SELECT {key} AS key, coalesce({key}::VARCHAR, '') AS text FROM ({distinct}) ORDER BY {order}"
-            )
-            found[column] = values["key"].tolist(), values["text"].tolist()
-        return found
+    def _texts(self, column: str) -> list[str]:
+        self.distinct(column)
+        return self._found[column][1]
+
+    def _distinct(self, column: str) -> tuple[list[Any], list[str]]:
+        """Return the distinct values of a key column and their texts: measures in order of their first rows."""
+        key, order = _quoted(column), "text"
+        distinct = f"SELECT DISTINCT {key} FROM {self._rows}"
+        if column == "measure":
+            distinct = f"SELECT {key}, min(file_row_number) AS row FROM {self._rows} GROUP BY 1"
+            order = "row"
+        values = _query(
+            f"SELECT {key} AS key, coalesce({key}::VARCHAR, '') AS text FROM ({distinct}) ORDER BY {order}"
+        )
+        return values["key"].tolist(), values["text"].tolist()
+
+    def _holds_only(self, column: str, texts: Sequence[str]) -> bool:
+        """Tell whether each row holds one of some texts, which is sooner known than the texts that it has."""
+        strange = _query(
+            f"SELECT count(*) - count(try_cast({_quoted(column)}::VARCHAR AS texts)) AS n FROM {self._rows}",
+            texts=_Enumeration(texts),
+        )
+        return int(strange["n"][0]) == 0
 
     def _cells_query(
         self, places: Mapping[str, np.ndarray], numbers: Sequence[str]
@@ -156,22 +166,32 @@ class ParquetTable(SourceTable):
     def _placed(self, places: Mapping[str, np.ndarray]) -> tuple[str, str, dict[str, Any]]:
         """Return the SQL of a row's place, the tables it is computed from, and what both are given.
 
-        Few distinct values are looked up in a list, which DuckDB does once per entry of the file's own
-        dictionary; many are joined.
+        The shares of a few texts follow from a list, shares that are their positions from an enumeration, both
+        of which DuckDB looks up once per entry of the file's own dictionary; the rest is joined.
         """
         tables, shares = self._rows, []
         given: dict[str, Any] = {}
         kind = "INTEGER" if sum(int(share.max()) for share in places.values()) < 2**31 else "BIGINT"
         for number, (column, share) in enumerate(places.items()):
-            texts, key = self._keys[column][1], f"{_quoted(column)}::VARCHAR"
+            texts, key = self._texts(column), f"{_quoted(column)}::VARCHAR"
             if len(texts) <= MOST_LISTED:
                 given |= {f"texts{number}": texts, f"shares{number}": share.tolist()}
                 shares.append(f"($shares{number}::{kind}[])[list_position($texts{number}, {key})]")
+            elif np.array_equal(share, np.arange(len(texts))):
+                given[f"texts{number}"] = _Enumeration(texts)
+                shares.append(f"enum_code(try_cast({key} AS texts{number}))::{kind}")
             else:
                 given[f"k{number}"] = pd.DataFrame({"text": texts, "share": share})
                 tables += f" JOIN k{number} ON {key} = k{number}.text"
                 shares.append(f"k{number}.share")
         return f"({' + '.join(shares)})::{kind} AS place", tables, given
+
+
+@dataclass(frozen=True)
+class _Enumeration:
+    """A type of the database: each text is stored as its position."""
+
+    texts: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,11 +232,17 @@ def _query(sql: str, **given: Any) -> dict[str, np.ndarray]:
 
 @contextmanager
 def _executed(sql: str, given: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Run a query with tables and parameters on a cursor that is closed afterwards."""
-    parameters = {name: value for name, value in given.items() if not isinstance(value, pd.DataFrame)}
+    """Run a query with tables, types and parameters on a cursor that is closed afterwards."""
+    parameters = {}
     with _connected() as connection:
-        for name in given.keys() - parameters.keys():
-            connection.register(name, given[name])
+        for name, value in given.items():
+            if isinstance(value, pd.DataFrame):
+                connection.register(name, value)
+            elif isinstance(value, _Enumeration):
+                listed = ", ".join(_text(text) for text in value.texts)
+                connection.execute(f"CREATE TEMP TYPE {name} AS ENUM ({listed})")
+            else:
+                parameters[name] = value
         yield connection.execute(sql, parameters)
 
 
@@ -234,3 +260,8 @@ def _without_mask(array: Any) -> np.ndarray:
 def _quoted(column: str) -> str:
     """Return a column's name as SQL reads it."""
     return '"' + column.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    """Return a text as SQL reads it."""
+    return "'" + text.replace("'", "''") + "'"

@@ -50,8 +50,11 @@ class SourceTable(ABC):
         """Return ``file:line`` of a row by its position."""
 
     @abstractmethod
-    def distinct(self, column: str) -> list[Any]:
-        """Return the different values of a key column, as delivered; measures in order of their first rows."""
+    def distinct(self, column: str, expected: Sequence[str] = ()) -> list[Any]:
+        """Return the different values of a key column, as delivered; measures in order of their first rows.
+
+        When every row holds one of the `expected` texts, these may be returned instead, in their order.
+        """
 
     @abstractmethod
     def rows_with(self, column: str, positions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +113,7 @@ class FrameTable(SourceTable):
         """Return ``file:line`` of a row by its position."""
         return f"{self.name}:{self.lines[row]}"
 
-    def distinct(self, column: str) -> list[Any]:
+    def distinct(self, column: str, expected: Sequence[str] = ()) -> list[Any]:
         """Return the different values of a key column."""
         return self._codes_and_values(column)[1]
 

@@ -6,6 +6,8 @@ part of the way from the baseline to the target was made. *Score*: where the act
 *Status*: met, near or missed, which follows from the same two marks.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -116,7 +118,7 @@ def status(
         (met, "met"),
         (near, "near"),
     ]
-    return np.select([test for test, _ in words], [word for _, word in words], default="missed").tolist()
+    return _first_true([test for test, _ in words], [*(word for _, word in words), "missed"])
 
 
 def trend(kpi: Kpi, actual: np.ndarray, previous: np.ndarray) -> list[Trend]:
@@ -129,7 +131,7 @@ def trend(kpi: Kpi, actual: np.ndarray, previous: np.ndarray) -> list[Trend]:
     elif kpi.better is not None:
         rising = ("better", "worse") if kpi.better == "higher" else ("worse", "better")
     flat = np.abs(change) <= FLAT * np.abs(previous)
-    return np.select([np.isnan(change), flat, goes_up], ["", "flat", rising[0]], default=rising[1]).tolist()
+    return _first_true([np.isnan(change), flat, goes_up], ["", "flat", *rising])
 
 
 def target_change(better: Better | None, target: np.ndarray, before: np.ndarray) -> list[str]:
@@ -137,7 +139,13 @@ def target_change(better: Better | None, target: np.ndarray, before: np.ndarray)
     eased = target > before if better == "lower" else target < before
     words = ("moved", "moved") if better == "near" else ("eased", "tightened")
     same = np.isnan(target) | np.isnan(before) | (target == before)
-    return np.select([same, eased], ["", words[0]], default=words[1]).tolist()
+    return _first_true([same, eased], ["", *words])
+
+
+def _first_true(tests: list[np.ndarray], words: list[Any]) -> list[Any]:
+    """Return for each position the word of the first test that holds, the last word where none does."""
+    codes = np.select(tests, list(range(len(tests))), default=len(tests))
+    return np.array(words, dtype=object)[codes].tolist()
 
 
 def _distances(kpi: Kpi, target: np.ndarray, red_flag: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

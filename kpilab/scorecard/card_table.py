@@ -1,6 +1,6 @@
 """The columns of a scorecard: gathered KPI by KPI, judged side by side for all KPIs that are judged alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ def scorecard_table(cascade: Cascade, history: History, spans: Sequence[Span]) -
     table = {
         name: pd.array(columns[name], dtype="str") if name in _TEXTS else columns[name] for name in COLUMNS
     }
-    return pd.DataFrame(table, columns=COLUMNS)
+    return pd.DataFrame(table, columns=COLUMNS, copy=False)
 
 
 def _gather(
@@ -92,15 +92,21 @@ def _gather(
     return _Gathered(kpi, family, numbers, targets.status)
 
 
-def _named(gathered: list[_Gathered], span: Span) -> dict[str, list[str]]:
-    units = [unit for each in gathered for unit in each.family.units]
+def _named(gathered: list[_Gathered], span: Span) -> dict[str, np.ndarray]:
+    ids = {each.family: _texts(unit.id for unit in each.family.units) for each in gathered}
+    levels = {each.family: _texts(unit.level for unit in each.family.units) for each in gathered}
+    sizes = [len(each.family.units) for each in gathered]
     return {
-        "kpi": [each.kpi.id for each in gathered for _ in each.family.units],
-        "unit": [unit.id for unit in units],
-        "level": [unit.level for unit in units],
-        "period": [str(span)] * len(units),
-        "target_status": [word for each in gathered for word in each.target_status],
+        "kpi": np.repeat(_texts(each.kpi.id for each in gathered), sizes),
+        "unit": np.concatenate([ids[each.family] for each in gathered]),
+        "level": np.concatenate([levels[each.family] for each in gathered]),
+        "period": np.repeat(_texts([str(span)]), sum(sizes)),
+        "target_status": np.concatenate([_texts(each.target_status) for each in gathered]),
     }
+
+
+def _texts(texts: Iterable[str]) -> np.ndarray:
+    return np.array(list(texts), dtype=object)
 
 
 def _judged(gathered: list[_Gathered], columns: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -114,7 +120,7 @@ def _judged(gathered: list[_Gathered], columns: dict[str, Any]) -> dict[str, np.
     found: dict[str, np.ndarray] = {}
     for positions in alike.values():
         rows = np.concatenate([np.arange(starts[i], ends[i]) for i in positions])
-        here = {name: values[rows] for name, values in columns.items() if isinstance(values, np.ndarray)}
+        here = {name: columns[name][rows] for name in gathered[0].numbers}
         for name, values in _judge(gathered[positions[0]].kpi, here).items():
             values = np.asarray(values, dtype=object if name in _TEXTS else float)
             found.setdefault(name, np.empty(ends[-1], dtype=values.dtype))[rows] = values
@@ -149,7 +155,7 @@ def _beside(gathered: list[_Gathered], columns: dict[str, Any]) -> dict[str, np.
         actual = columns["actual"][rows]
         worst = worst_children(each.kpi, each.family, actual, columns["score"][rows])
         none = worst < 0
-        ids = np.array([unit.id for unit in each.family.units], dtype=object)
+        ids = columns["unit"][rows]
         found["share_of_parent"].append(each.family.share_of_parent(each.kpi, actual))
         found["worst_child"].append(np.where(none, "", ids[worst]) if len(ids) else ids)
         found["worst_actual"].append(np.where(none, np.nan, actual[worst]) if len(ids) else actual)

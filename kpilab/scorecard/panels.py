@@ -231,9 +231,16 @@ def _added(values: np.ndarray, starts: np.ndarray, rule: Measure | _Extreme) -> 
 def _expected(cascade: Cascade, known: np.ndarray) -> np.ndarray:
     """Tell when a reporting unit should have delivered: from its first value until silent for a year."""
     periods = np.arange(known.shape[0])[:, None]
-    first = np.where(known.any(axis=0), known.argmax(axis=0), known.shape[0])
-    last = known.shape[0] - 1 - known[::-1].argmax(axis=0)
+    first, last = _first_known(known), known.shape[0] - 1 - _first_known(known[::-1])
     return (periods >= first) & (periods < last + cascade.periods_per_year + 1)
+
+
+def _first_known(known: np.ndarray) -> np.ndarray:
+    """Return the first row of each column that is known, the number of rows where none is."""
+    first = np.zeros(known.shape[1], dtype=int)
+    late = np.flatnonzero(~known[0])
+    first[late] = np.where(known[:, late].any(axis=0), known[:, late].argmax(axis=0), len(known))
+    return first
 
 
 def _known_within(cascade: Cascade, history: History, kpi: Kpi, known: np.ndarray) -> np.ndarray:
