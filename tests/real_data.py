@@ -106,4 +106,8 @@ actions:
      process: control, expects: {nas: "-10%"}}
   - {id: atl_runway, name: Fifth runway 10/28 opens, kind: initiative, units: [ATL], start: 2006-05, owner: airport,
      process: control, expects: {nas: "-10%"}}
+  - {id: jfk_cap, name: Flights per hour are capped at JFK, kind: initiative, units: [JFK], start: 2008-04, owner: faa,
+     process: control, expects: {nas: "-10%"}}
+  - {id: ewr_cap, name: Flights per hour are capped at Newark, kind: initiative, units: [EWR], start: 2008-07,
+     owner: faa, process: control, expects: {nas: "-10%"}}
 """

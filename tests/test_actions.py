@@ -301,8 +301,9 @@ def test_a_red_kpi_without_an_initiative_is_a_finding(tmp_path):
     assert "misses its target at 5 units (u1, u2, u3 and 2 more)" in what
 
 
-def test_us_airports_some_runways_worked_and_some_did_not(tmp_path):
-    """Chicago's new runway in 2008 brought flights back on time, Washington Dulles' did not do what was hoped."""
+def test_us_airports_of_four_runways_and_two_caps_some_worked_and_some_did_not(tmp_path):
+    """Chicago's new runway in 2008 brought flights back on time, Washington Dulles' did not do what was hoped;
+    nor did the caps on flights per hour at New York's JFK and Newark."""
     if not AIRPORTS.exists():
         pytest.skip(
             "the airports extract is not here: BTS on-time statistics, via the CORGIS Dataset Project"
@@ -317,6 +318,8 @@ def test_us_airports_some_runways_worked_and_some_did_not(tmp_path):
     assert found["sea_runway"].verdict == "worked"
     assert found["iad_runway"].verdict == "did not work"
     assert found["atl_runway"].verdict == "inconclusive"
+    assert found["jfk_cap"].verdict == found["ewr_cap"].verdict == "did not work"
+    assert "Smaller than promised" in found["ewr_cap"].reason
 
 
 def test_the_example_says_what_history_can_say(example_cascade, example_history):

@@ -237,3 +237,22 @@ def test_changes_on_the_same_kpi_add_up(chain_of_three):
     path = kl.what_if(*chain_of_three, both, horizon=3).path("x", "u0")
     assert path["effect"].round(9).tolist() == [1.0, 1.0, 1.5]
     assert len(read_changes(chain_of_three[0], both)) == 2
+
+
+def test_action_under_way_begins_anew_and_says_when_it_began(tmp_path):
+    """Its effect so far is in the forecast; as a step the promise is there in full from the first period on."""
+    more = (
+        "actions:\n  - {id: push, name: Push, units: [u0], start: 2014-03, end: 2014-09, expects: {x: 0.5}}\n"
+        "  - {id: pull, name: Pull, units: [u0], start: 2014-03, ramp: 2, expects: {x: 0.5}}"
+    )
+    given = with_links(tmp_path, chain(n_periods=60, n_units=8), [X_TO_M], more)
+    scenario = kl.what_if(*given, action="pull", horizon=3)
+    assert scenario.path("x", "u0")["effect"].to_numpy() == pytest.approx([0.25, 0.5, 0.5])
+    assert "Begun in 2014-03, within history" in scenario.text
+    assert "here it begins anew in 2017-01" in scenario.text
+    with pytest.raises(kl.InputError, match="not in force in any of the periods"):
+        kl.what_if(*given, action="push", horizon=3)
+    played = kl.action_scenarios(*given, horizon=3)
+    assert "Begun in 2014-03" in played["Push"].text
+    early = kl.what_if(*given, {"x": "1 from 2016-01"}, horizon=3)
+    assert "x +1 from 2016-01: counted from 2017-01 on" in early.text

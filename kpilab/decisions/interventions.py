@@ -22,6 +22,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from kpilab.model.cascade import Action, Cascade
 from kpilab.model.formula import formula_names
 from kpilab.model.parts import Change, Id, Noun, PeriodText, as_tuple
+from kpilab.model.periods import period_text
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
 
 Shape = Literal["step", "impulse", "ramp"]
@@ -52,6 +53,8 @@ class Intervention(Noun):
         Units or levels; a unit stands for everything below it. Default: every unit that has the KPI.
     added : bool
         Add the change to what the KPI's causes do, as an action does, instead of holding the KPI there.
+    began : str, optional
+        When an action really began, where that lies in the past and it is run as if it began anew.
 
     Examples
     --------
@@ -68,6 +71,7 @@ class Intervention(Noun):
     end: PeriodText | None = None
     at: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = ()
     added: bool = False
+    began: PeriodText | None = None
 
     @classmethod
     def parse(cls, kpi: str, value: object) -> "Intervention":
@@ -101,6 +105,12 @@ class Intervention(Noun):
         said += f" to {self.end}" if self.end else ""
         said += " added" if self.added else ""
         return said + (f" at {', '.join(self.at)}" if self.at else "")
+
+    def anew(self, cascade: Cascade, first: pd.Period) -> "Intervention":
+        """Return the same change as if it began with `first`, where it began before: `began` says when it did."""
+        if self.start is None or cascade.period(self.start) >= first:
+            return self
+        return self.model_copy(update={"start": period_text(first), "began": self.began or self.start})
 
     def profile(self, cascade: Cascade, periods: pd.PeriodIndex) -> tuple[np.ndarray, np.ndarray]:
         """Return which part of the change is there in each period, and where the KPI is held, shape (H,)."""

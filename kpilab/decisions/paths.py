@@ -6,13 +6,12 @@ from itertools import islice
 import networkx as nx
 import pandas as pd
 
-from kpilab.decisions.interventions import Intervention
+from kpilab.decisions.interventions import Intervention, of_action
 from kpilab.decisions.scenario import Scenario
 from kpilab.decisions.whatif import what_if
 from kpilab.evidence.links import LinkResult, LinkResults
 from kpilab.model.cascade import Action, Cascade
 from kpilab.model.history import History
-from kpilab.model.periods import period_text
 from kpilab.problems import did_you_mean, one_problem
 from kpilab.scorecard.panels import part_names
 
@@ -61,28 +60,30 @@ def action_scenarios(
 ) -> Mapping[str, Scenario]:
     """Run every action that promises something, one scenario each, for `strategy_map(…, scenario=…)`.
 
-    An action whose start lies in the past is run as if it began with the next period. Computed KPIs among what it
-    promises are left to their parts.
+    An action whose start lies in the past is run as if it began with the next period, and its scenario says so.
+    Computed KPIs among what it promises are left to their parts.
     """
     found = {}
     where = unit or cascade.roots()[0].id
     first = history.periods[-1] + 1
     for action in cascade.actions:
+        promised = of_action(cascade, action.id) if action.expects else []
         changes = [
-            Intervention(
-                kpi=kpi, change=change, at=action.units, added=True, start=_start(cascade, action, first)
-            )
-            for kpi, change in action.expects.items()
-            if not cascade.kpi(kpi).formula
+            _within(one.anew(cascade, first), cascade) for one in promised if not cascade.kpi(one.kpi).formula
         ]
         if changes:
             found[action.name] = what_if(cascade, history, links, changes, horizon=horizon, units=where)
     return found
 
 
-def _start(cascade: Cascade, action: Action, first: pd.Period) -> str | None:
-    start = cascade.period(action.start)
-    return period_text(start) if first <= start else None
+def _within(change: Intervention, cascade: Cascade) -> Intervention:
+    """Forget an end that lies before the start: what is over is shown as if it ran for good."""
+    over = (
+        change.began
+        and change.end
+        and cascade.period(change.end) < cascade.period(change.start or change.end)
+    )
+    return change.model_copy(update={"end": None}) if over else change
 
 
 def _graph(cascade: Cascade, links: LinkResults) -> nx.DiGraph:

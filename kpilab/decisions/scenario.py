@@ -164,8 +164,25 @@ class Scenario(Result):
             said += f"; target {quantity(row.target, of)} met with {chances}"
         return said + "."
 
+    def _starts(self) -> list[str]:
+        """Say which changes began before the first period ahead, and from when they are counted."""
+        begun = {one.began: one.start for one in self.interventions if one.began}
+        said = [
+            f"Begun in {began}, within history: what came of it since is part of what happens anyway; "
+            f"here it begins anew in {start}."
+            for began, start in begun.items()
+        ]
+        first = self.table["period"].iloc[0] if len(self.table) else ""
+        early = [
+            one
+            for one in self.interventions
+            if first and one.start and self.cascade.period(one.start) < self.cascade.period(first)
+        ]
+        said += [f"{one}: counted from {first} on, the first period after history." for one in early]
+        return said
+
     def _cautions(self) -> list[str]:
-        said = []
+        said = self._starts()
         reached = set(self.table["kpi"]) - {one.kpi for one in self.interventions}
         if not reached:
             said.append("Nothing else moves: no arrow that carries a change starts here.")

@@ -79,9 +79,9 @@ class WhatIf:
         )
 
     def read(self, changes: Changes | None, action: str | None = None) -> tuple[Intervention, ...]:
-        """Read changes and check that they fall within the horizon."""
-        found = read_changes(self.cascade, changes, action)
+        """Read changes and check that they fall within the horizon; an action under way begins anew."""
         first, last = self.baseline.periods[0], self.baseline.periods[-1]
+        found = read_changes(self.cascade, changes, action)
         problems = []
         for one in found:
             start = self.cascade.period(one.start) if one.start else first
@@ -96,7 +96,7 @@ class WhatIf:
                 said = f"ends in {one.end}, before it starts in {one.start}; write the earlier period first"
                 problems.append(Problem(f"change of '{one.kpi}'", said))
         stop_on(problems)
-        return found
+        return tuple(one.anew(self.cascade, first) if one.added else one for one in found)
 
     def _rows(self, kpi: str, deviation: np.ndarray | None, outcome: np.ndarray) -> pd.DataFrame:
         places = [place for place, unit in enumerate(self.baseline.units) if unit in self.shown]
@@ -191,7 +191,8 @@ def what_if(
         lasting step from the next period on at every unit that has the KPI; ``"-0.03 ramp 6 at S08000015"`` and
         the like: see `Intervention`.
     action : str, optional
-        An action whose `expects` is the change, at its units, from its start.
+        An action whose `expects` is the change, at its units, from its start; where that lies in the past, as if
+        it began anew with the first period ahead, which the text says.
     horizon : int
         Periods ahead, 1 or more.
     units : str or iterable of str, optional
