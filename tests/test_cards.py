@@ -76,3 +76,15 @@ def test_pages_and_index_are_written(example_cascade, example_history, tmp_path)
     assert [path.name for path in paths] == ["flow_lead.html", "theatres_lead.html", "index.html"]
     assert all(f"href='{name}'" in paths[-1].read_text() for name in ("flow_lead.html", "theatres_lead.html"))
     assert "<script" not in paths[0].read_text()
+
+
+def test_only_the_newest_actions_are_told_and_the_others_counted(example_cascade, example_history):
+    action = example_cascade.actions[0].model_copy(update={"owner": "flow_lead", "expects": {}, "end": None})
+    years = range(2010, 2020)
+    many = tuple(
+        action.model_copy(update={"id": f"a{y}", "name": f"Plan {y}", "start": f"{y}-01"}) for y in years
+    )
+    cascade = example_cascade.replace(actions=many)
+    text = kl.line_of_sight(cascade, example_history, owner="flow_lead").text
+    assert [year for year in years if f"“Plan {year}” has run since" in text] == [2017, 2018, 2019]
+    assert "7 more began in 2016-01 or before." in text

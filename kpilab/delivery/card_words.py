@@ -1,6 +1,6 @@
 """The sentences of a card: short, plain, and made from what the owner's own paths and numbers are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,6 +138,12 @@ def under_way(cascade: Cascade, action: Action) -> Iterator[str]:
         kpi = cascade.kpi(kpi_id)
         size = str(change) if change.relative else _signed(change.amount, kpi.unit_of_measure)
         yield f"It should change {_quoted(kpi.name)} by {size}."
+
+
+def earlier(actions: Sequence[Action]) -> Iterator[str]:
+    """Say how many actions began before those that are told."""
+    if actions:
+        yield f"{len(actions):,} more began in {actions[0].start} or before."
 
 
 def explained(cascade: Cascade, kpis: tuple[OwnKpi, ...]) -> Iterator[str]:

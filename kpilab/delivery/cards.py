@@ -27,6 +27,7 @@ from kpilab.scorecard.rollup import Scorecard, roll_up, scorecard_span
 from kpilab.show import Result, heading_html
 
 MOST_KPIS = 5
+MOST_ACTIONS = 3
 COLUMNS = [
     "owner", "kpi", "unit", "actual", "target", "status", "footing", "path", "objective",
     "step", "worth", "worth_low", "worth_high", "worth_unit",
@@ -260,8 +261,10 @@ class CardMaker:
         sure = dict.fromkeys(card_words.sureness(self.cascade, own) for own in kpis)
         worth = dict.fromkeys(s for own in kpis for s in card_words.worth(self.cascade, own))
         stand = dict.fromkeys(s for own in kpis for s in card_words.standing(self.cascade, own))
+        actions = self._actions(owner)
         under_way = dict.fromkeys(
-            s for action in self._actions(owner) for s in card_words.under_way(self.cascade, action)
+            [s for one in actions[:MOST_ACTIONS] for s in card_words.under_way(self.cascade, one)]
+            + list(card_words.earlier(actions[MOST_ACTIONS:]))
         )
         return [
             Section("What I look after", tuple(card_words.owned(self.cascade, owner, kpis))),
@@ -277,15 +280,16 @@ class CardMaker:
         ]
 
     def _actions(self, owner: str) -> list[Action]:
-        """Return what an owner leads, and the initiatives at their unit, under way in the period."""
+        """Return what an owner leads, and the initiatives at their unit, under way in the period, the newest first."""
         home = self.cascade.home_of(owner)
-        return [
+        found = [
             action
             for action in self.cascade.actions
             if (action.owner == owner or (action.kind == "initiative" and home in action.units))
             and self.cascade.period(action.start) <= self.span.end
             and (action.end is None or self.cascade.period(action.end) >= self.span.start)
         ]
+        return sorted(found, key=lambda action: self.cascade.period(action.start), reverse=True)
 
     def _map(self, kpis: tuple[OwnKpi, ...]) -> str:
         paths: list[list[Node]] = []
