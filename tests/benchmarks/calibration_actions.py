@@ -140,7 +140,7 @@ def counted(rows: pd.DataFrame) -> dict[str, object]:
 def main() -> None:
     """Run every cell; the results are written after each, so that a study may be stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=200, help="histories per cell")
+    parser.add_argument("--draws", type=int, default=250, help="histories per cell")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     tasks = [(cell, given.draws, 0) for cell in CELLS]
