@@ -10,7 +10,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: .venv report test test-browser lint bench calibrate calibrate-actions calibrate-whatif lock clean
+.PHONY: .venv report test test-browser lint bench calibrate calibrate-actions calibrate-whatif lock javascript clean
 
 report: $(READY)
 	@$(BIN)/kpilab report $(CASCADE)
@@ -46,6 +46,10 @@ calibrate-whatif: $(READY)
 lock: $(READY)
 	$(BIN)/python -m uv pip compile pyproject.toml --all-extras --universal --generate-hashes --upgrade \
 	    --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+# Bundles the map editor's page into kpilab/delivery/static, which is committed: needs node and npm, only to change it.
+javascript:
+	cd javascript && npm install --silent --no-package-lock && npm run --silent build
 
 # Keeps .venv: to build that anew, remove the folder.
 clean:

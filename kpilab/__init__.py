@@ -53,6 +53,7 @@ _HOME = {
     "choose_action": "kpilab.delivery.widgets.choose",
     "choose_link": "kpilab.delivery.widgets.choose",
     "Panel": "kpilab.delivery.widgets.panel",
+    "MapEditor": "kpilab.delivery.widgets.map_editor",
     "run_reports": "kpilab.delivery.report",
     "run_template": "kpilab.delivery.report",
     "InputError": "kpilab.problems",

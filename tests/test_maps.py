@@ -6,7 +6,7 @@ import pytest
 
 import kpilab as kl
 from kpilab.delivery.layout import lay_out
-from kpilab.delivery.maps import _curve
+from kpilab.delivery.maps import curve_of
 from tests.simulated import chain, simulated
 from tests.small import SHOP, shops
 
@@ -79,8 +79,8 @@ def test_labels_of_the_still_map_cover_no_name(example_cascade):
 
 def test_arrows_along_a_row_bulge_alike_however_far_they_go(example_cascade):
     layout = lay_out(example_cascade)
-    near = _curve(layout, "seen_within_4h", "over_12h")
-    far = _curve(layout, "ops_performed", "over_8h")
+    near = curve_of(layout.of("kpi", "seen_within_4h"), layout.of("kpi", "over_12h"))
+    far = curve_of(layout.of("kpi", "ops_performed"), layout.of("kpi", "over_8h"))
     assert near["roundness"] == 0.75
     assert far["roundness"] == round(0.75 / 6, 2)
 

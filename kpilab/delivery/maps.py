@@ -31,12 +31,12 @@ COLOURS = {
 DASHES: dict[str, list[int]] = {"inconclusive": [9, 6], "untestable": [2, 5], "contradicted": [14, 4, 3, 4]}
 WIDTHS = {"supported": 4, "contradicted": 3, "inconclusive": 2.4, "untestable": 2, UNTESTED: 1.6}
 SIGNS = {"+": "+", "-": "−", "?": "?"}
-_NODE_STYLE = {
+NODE_STYLE = {
     "objective": {"shape": "box", "color": "#1f3a5f", "font": "#ffffff", "wrap": 26},
     "factor": {"shape": "ellipse", "color": "#cfdcec", "font": "#1f3a5f", "wrap": 22},
     "kpi": {"shape": "box", "color": "#ffffff", "font": "#222222", "wrap": 24},
 }
-_BAND_COLOURS = ("#f4f6f9", "#faf7f0", "#f2f7f3", "#f8f3f7", "#f3f3f8")
+BAND_COLOURS = ("#f4f6f9", "#faf7f0", "#f2f7f3", "#f8f3f7", "#f3f3f8")
 _EXTERNAL = re.compile(
     r"<script[^>]*\bsrc=[^>]*>\s*</script>|<link[^>]*\bhref=[^>]*/?>|<center>.*?</center>", re.DOTALL
 )
@@ -154,20 +154,21 @@ def _page(cascade: Cascade, arrows: pd.DataFrame, layout: Layout, scenarios: Map
     network.set_options(_OPTIONS)
     ids = {(place.kind, place.id): f"n{position}" for position, place in enumerate(layout.places)}
     for place in layout.places:
-        style = _NODE_STYLE[place.kind]
+        style = NODE_STYLE[place.kind]
         network.add_node(
-            ids[(place.kind, place.id)], label=_wrapped(_name(cascade, place), int(str(style["wrap"]))),
-            title=_safe_title(_node_title(cascade, place)), shape=style["shape"], x=place.x, y=place.y,
-            color={"background": style["color"], "border": "#1f3a5f"}, borderWidth=_border(cascade, place),
+            ids[(place.kind, place.id)], label=wrapped(name_of(cascade, place), int(str(style["wrap"]))),
+            title=_safe_title(node_title(cascade, place)), shape=style["shape"], x=place.x, y=place.y,
+            color={"background": style["color"], "border": "#1f3a5f"}, borderWidth=border_of(cascade, place),
             font={"color": style["font"], "size": 16}, physics=False, margin=8,
         )  # fmt: skip
-    for one, other in _ladder(cascade):
+    for one, other in ladder_of(cascade):
         network.add_edge(ids[one], ids[other], color="#c3ccd6", width=1, arrows="", smooth=False)
     for row in arrows.itertuples():
+        ends = layout.of("kpi", str(row.cause)), layout.of("kpi", str(row.effect))
         network.add_edge(
             ids[("kpi", str(row.cause))], ids[("kpi", str(row.effect))], label=f"{SIGNS[str(row.sign)]} {row.verdict}",
             title=_safe_title(str(row.tooltip)), color=COLOURS[str(row.verdict)], width=WIDTHS[str(row.verdict)],
-            dashes=DASHES.get(str(row.verdict), False), smooth=_curve(layout, str(row.cause), str(row.effect)),
+            dashes=DASHES.get(str(row.verdict), False), smooth=curve_of(*ends),
         )  # fmt: skip
     script = _bands_script(layout)
     if scenarios:
@@ -179,19 +180,18 @@ def _page(cascade: Cascade, arrows: pd.DataFrame, layout: Layout, scenarios: Map
 def _bands_script(layout: Layout) -> str:
     """Return the script that draws the perspectives behind everything else; names go in as JSON, not as code."""
     bands = [
-        [band.name, band.top, band.bottom - band.top, _BAND_COLOURS[position % len(_BAND_COLOURS)]]
+        [band.name, band.top, band.bottom - band.top, BAND_COLOURS[position % len(BAND_COLOURS)]]
         for position, band in enumerate(layout.bands)
     ]
     data = json.dumps(bands).replace("<", "\\u003c")
     return f"<script>{_BANDS % (data, layout.width)}</script>"
 
 
-def _curve(layout: Layout, cause: str, effect: str) -> dict[str, object]:
+def curve_of(a: Place, b: Place) -> dict[str, object]:
     """Bend an arrow around what stands between its ends, more where they stand in one row."""
-    a, b = layout.of("kpi", cause), layout.of("kpi", effect)
     if a.y != b.y:
         return {"enabled": True, "type": "curvedCW", "roundness": 0.16}
-    roundness = 0.75 * min(1.0, COLUMN_WIDTH / abs(a.x - b.x))
+    roundness = 0.75 * min(1.0, COLUMN_WIDTH / max(abs(a.x - b.x), 1.0))
     return {"enabled": True, "type": "curvedCCW", "roundness": round(roundness, 2)}
 
 
@@ -223,12 +223,14 @@ def _safe_title(text: str) -> str:
     return re.sub("href", "hr\u200bef", text, flags=re.IGNORECASE)
 
 
-def _name(cascade: Cascade, place: Place) -> str:
+def name_of(cascade: Cascade, place: Place) -> str:
+    """Return the name of what stands at a place."""
     noun = {"objective": "objectives", "factor": "factors", "kpi": "kpis"}[place.kind]
     return str(cascade.named(noun, place.id).name)
 
 
-def _node_title(cascade: Cascade, place: Place) -> str:
+def node_title(cascade: Cascade, place: Place) -> str:
+    """Return a node's tooltip, as text."""
     if place.kind == "objective":
         objective = cascade.named("objectives", place.id)
         return "\n".join(part for part in (f"Objective: {objective.name}", objective.why) if part)
@@ -241,18 +243,19 @@ def _node_title(cascade: Cascade, place: Place) -> str:
     return "\n".join([*lines, f"{kpi.better} is better" if kpi.better else ""]).strip()
 
 
-def _border(cascade: Cascade, place: Place) -> int:
+def border_of(cascade: Cascade, place: Place) -> int:
     """Return a thicker border for a KPI that reaches further down."""
     return len(cascade.levels_of(cascade.kpi(place.id))) if place.kind == "kpi" else 1
 
 
-def _ladder(cascade: Cascade) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+def ladder_of(cascade: Cascade) -> list[tuple[tuple[str, str], tuple[str, str]]]:
     """Return the lines that are no arrows: objective – factor – KPI."""
     lines = [(("objective", factor.objective), ("factor", factor.id)) for factor in cascade.factors]
     return lines + [(("factor", kpi.factor), ("kpi", kpi.id)) for kpi in cascade.kpis if kpi.factor]
 
 
-def _wrapped(text: str, width: int) -> str:
+def wrapped(text: str, width: int) -> str:
+    """Break a name into three lines at most."""
     lines = textwrap.wrap(text, width) or [""]
     return "\n".join(lines if len(lines) <= 3 else [*lines[:2], f"{lines[2][: width - 1]}…"])
 
@@ -270,13 +273,13 @@ def _svg(cascade: Cascade, arrows: pd.DataFrame, layout: Layout) -> str:
         "</defs>",
     ]
     for position, band in enumerate(layout.bands):
-        colour = _BAND_COLOURS[position % len(_BAND_COLOURS)]
+        colour = BAND_COLOURS[position % len(BAND_COLOURS)]
         parts.append(
             f'<rect x="2" y="{band.top:g}" width="{layout.width - 4:g}" height="{band.bottom - band.top:g}" rx="8" '
             f'fill="{colour}" stroke="#dde3ea"/><text x="14" y="{band.top + 22:g}" font-size="17" fill="#7b8794">'
             f"{html.escape(band.name)}</text>"
         )
-    for one, other in _ladder(cascade):
+    for one, other in ladder_of(cascade):
         a, b = layout.of(*one), layout.of(*other)
         parts.append(f'<line x1="{a.x:g}" y1="{a.y:g}" x2="{b.x:g}" y2="{b.y:g}" stroke="#c3ccd6"/>')
     boxes = [_box_of(place) for place in layout.places]
@@ -330,8 +333,8 @@ def _edge_of(place: Place, x: float, y: float) -> tuple[float, float]:
 
 
 def _svg_node(cascade: Cascade, place: Place) -> str:
-    style = _NODE_STYLE[place.kind]
-    lines = _wrapped(_name(cascade, place), int(str(style["wrap"]))).split("\n")
+    style = NODE_STYLE[place.kind]
+    lines = wrapped(name_of(cascade, place), int(str(style["wrap"]))).split("\n")
     radius = 30 if place.kind == "factor" else 6
     top = place.y - 8.5 * (len(lines) - 1) + 5
     texts = "".join(
@@ -339,9 +342,9 @@ def _svg_node(cascade: Cascade, place: Place) -> str:
         for i, line in enumerate(lines)
     )
     return (
-        f'<g><title>{html.escape(_node_title(cascade, place))}</title><rect x="{place.x - 98:g}" '
+        f'<g><title>{html.escape(node_title(cascade, place))}</title><rect x="{place.x - 98:g}" '
         f'y="{place.y - 32:g}" width="196" height="64" rx="{radius}" fill="{style["color"]}" stroke="#1f3a5f" '
-        f'stroke-width="{_border(cascade, place)}"/><text text-anchor="middle" font-size="14" '
+        f'stroke-width="{border_of(cascade, place)}"/><text text-anchor="middle" font-size="14" '
         f'fill="{style["font"]}">{texts}</text></g>'
     )
 

@@ -139,6 +139,15 @@ class LinkDataBuilder:
             volume=self._volume(effect, frequency, at),
         )
 
+    def controls_of(self, link: Link) -> tuple[tuple[str, int], ...] | None:
+        """Return what the map says is to be held constant, as (kpi, lag); None when it leaves no valid controls."""
+        frequency = self._frequency(self.cascade.kpi(link.cause), self.cascade.kpi(link.effect))
+        lag = self.coarse_lag(link.lag, frequency)
+        try:
+            return self._controls(link, self.level_of(link), frequency, lag, link.lags or OWN_LAGS)
+        except NotEstimable:
+            return None
+
     def level_of(self, link: Link) -> str:
         """Return the level of a link: as declared, else the lowest at which both KPIs exist."""
         shared = [

@@ -20,7 +20,7 @@ def findings(cascade: Cascade, links: Iterable[TestedLink] | None = None) -> lis
     links : LinkResults, optional
         Tested links.
     """
-    return [*_loops(cascade), *_shared(cascade), *_contradicted(cascade, links or ())]
+    return [*loops_without_lag(cascade), *_shared(cascade), *_contradicted(cascade, links or ())]
 
 
 def shared_measures(cascade: Cascade, link: Link) -> tuple[str, ...]:
@@ -29,7 +29,8 @@ def shared_measures(cascade: Cascade, link: Link) -> tuple[str, ...]:
     return tuple(name for name in measures_of(cascade, cascade.kpi(link.cause)) if name in effect)
 
 
-def _loops(cascade: Cascade) -> Iterator[Finding]:
+def loops_without_lag(cascade: Cascade) -> Iterator[Finding]:
+    """Find arrows and formulas that go round within one period."""
     drawn = [(link.cause, link.effect, *link.lag) for link in cascade.links]
     for loop in find_same_period_loops([*drawn, *_computed(cascade)]):
         pairs = set(zip(loop, (*loop[1:], loop[0]), strict=True))

@@ -4,7 +4,7 @@ A map without an arrow from A to D says that, given the declared causes of D, A'
 If history disagrees, an arrow is missing, or a common cause is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -106,7 +106,13 @@ class MissingLinks(Result):
         return "\n".join([said, *(denial.reason for denial in ordered)])
 
 
-def find_missing_links(cascade: Cascade, history: History, *, all_kpis: bool = False) -> MissingLinks:
+def find_missing_links(
+    cascade: Cascade,
+    history: History,
+    *,
+    all_kpis: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> MissingLinks:
     """Test every arrow that the map does not draw.
 
     The claims are Shipley's basis set on the map unrolled in time: two KPIs so many periods apart without an
@@ -122,6 +128,8 @@ def find_missing_links(cascade: Cascade, history: History, *, all_kpis: bool = F
     history : History
     all_kpis : bool
         Include KPIs that no arrow touches. KPIs computed by a formula are identities and left out as effects.
+    progress : callable, optional
+        Called with how many claims are done, and of how many, in place of a bar; what it raises ends the work.
 
     Returns
     -------
@@ -139,8 +147,14 @@ def find_missing_links(cascade: Cascade, history: History, *, all_kpis: bool = F
     """
     builder = LinkDataBuilder(cascade, history)
     claims = list(_claims(cascade, all_kpis))
+    tried = []
     with one_thread():
-        tried = [_tried(cascade, builder, link) for link in tqdm(claims, "claims", disable=None, leave=False)]
+        for position, link in enumerate(
+            tqdm(claims, "claims", disable=True if progress else None, leave=False)
+        ):
+            if progress:
+                progress(position, len(claims))
+            tried.append(_tried(cascade, builder, link))
     p_values = np.array([denial.fit.p_value for denial in tried if denial.fit])
     q_values: Iterator[float] = iter(benjamini_hochberg(p_values) if len(p_values) else ())
     judged = tuple(

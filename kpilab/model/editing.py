@@ -21,7 +21,7 @@ from kpilab.words import KPI_KINDS
 WHOLE = "cascade"
 """The noun under which `change` takes what belongs to the whole: name, levels, perspectives, history …"""
 
-Key = str | tuple[str, ...]
+Key = str | tuple[str | None, ...]
 _SINGULAR = {plural: kind for kind, plural in PLURAL.items()} | {"links": "link", "targets": "target"}
 
 
