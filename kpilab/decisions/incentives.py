@@ -10,6 +10,7 @@ from kpilab.decisions.payout import CurveArrays
 from kpilab.decisions.statements import PayLine, PayStatement, Place
 from kpilab.model.cascade import Cascade
 from kpilab.model.periods import Span
+from kpilab.scorecard.in_force import TargetBook
 
 COLUMNS = [
     "kpi", "unit", "actual", "payout", "money_at_target", "slope_down", "slope_up", "kink", "next_cliff", "jump",
@@ -31,17 +32,18 @@ def incentives(cascade: Cascade, span: Span, statements: Sequence[PayStatement])
             at_target = float(statement.target_pay * line.weight * statement.factor)
             money[line.place] = money.get(line.place, 0.0) + at_target
             line_at[line.place] = line
-    rows = [_row(cascade, span, place, line_at[place], money[place]) for place in money]
+    book = TargetBook(cascade)
+    rows = [_row(book, span, place, line_at[place], money[place]) for place in money]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _row(cascade: Cascade, span: Span, place: Place, line: PayLine, money: float) -> list[object]:
+def _row(book: TargetBook, span: Span, place: Place, line: PayLine, money: float) -> list[object]:
     """Return one row: by the chain rule from the KPI's value to performance to payout."""
     arrays = CurveArrays(place.curve)
     left, right = arrays.slopes(np.inf if line.performance is None else float(line.performance))
-    inner = _performance_slope(cascade, span, place, line)
+    inner = _performance_slope(book, span, place, line)
     down, up = (left, right) if inner >= 0 else (right, left)
-    cliffs = [(_value_at(cascade, place, line, at, inner), height) for at, height in arrays.cliffs()]
+    cliffs = [(_value_at(book.cascade, place, line, at, inner), height) for at, height in arrays.cliffs()]
     nearest, jump = min(cliffs, key=lambda cliff: abs(cliff[0] - line.actual), default=(float("nan"), 0.0))
     kink = bool(abs(left - right) > 1e-12)
     slopes = [money * inner * side + 0.0 for side in (down, up)]
@@ -49,11 +51,11 @@ def _row(cascade: Cascade, span: Span, place: Place, line: PayLine, money: float
     return [*known, *slopes, kink, nearest, money * jump]
 
 
-def _performance_slope(cascade: Cascade, span: Span, place: Place, line: PayLine) -> float:
+def _performance_slope(book: TargetBook, span: Span, place: Place, line: PayLine) -> float:
     """Return how performance moves per unit of the KPI's value, from its two sides; 0 where it has no meaning."""
     step = _STEP * max(abs(line.actual), abs(line.target), _STEP)
     around = {(place.kpi, place.unit): np.array([line.actual - step, line.actual + step])}
-    low, high = place_draws(cascade, [place], around, span)[:, 0]
+    low, high = place_draws(book, [place], around, span)[:, 0]
     slope = (high - low) / (2 * step)
     return float(slope) if np.isfinite(slope) else 0.0
 

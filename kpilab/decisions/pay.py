@@ -4,7 +4,8 @@ Amounts and names are confidential: what a result shows by itself, and `anonymou
 `tidy`, `statements` and `of_owner` name persons and money and are for those who asked for them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
@@ -17,6 +18,7 @@ from kpilab.decisions.incentives import incentives
 from kpilab.decisions.pay_forecast import Draws, PayForecast, draws_over, period_ahead
 from kpilab.decisions.pay_forward import (
     PEOPLE_AT_ONCE,
+    THREADS,
     USUAL,
     marks_reached,
     past_spans,
@@ -33,6 +35,7 @@ from kpilab.model.pay_files import read_pay
 from kpilab.model.pay_plan import PayPlan
 from kpilab.model.periods import Span, period_text, year_to_date
 from kpilab.problems import did_you_mean, one_problem
+from kpilab.scorecard.in_force import TargetBook
 from kpilab.scorecard.kpi_quality import TestedLink
 from kpilab.scorecard.rollup import last_complete_period, roll_up, scorecard_span
 from kpilab.show import Result, count_of
@@ -314,14 +317,21 @@ class PayResults(Result):
 
     def _totals(self, draws: Draws, span: Span) -> np.ndarray:
         """Add up what all participants get in each draw, shape (n_draws,), people in blocks."""
+        book = TargetBook(self.cascade)
         caps = {plan.id: float(plan.cap) for plan in self.pay.plans if plan.cap is not None}
-        total = np.zeros(len(next(iter(draws.values()), ())))
-        for start in range(0, len(self.statements_), PEOPLE_AT_ONCE):
-            block = self.statements_[start : start + PEOPLE_AT_ONCE]
+        blocks = [
+            self.statements_[start : start + PEOPLE_AT_ONCE]
+            for start in range(0, len(self.statements_), PEOPLE_AT_ONCE)
+        ]
+
+        def paid_to(block: Sequence[PayStatement]) -> np.ndarray:
             places = tuple(dict.fromkeys(line.place for s in block for line in s.lines))
-            performance = place_draws(self.cascade, places, draws, span)
-            total += total_pay(block, places, payouts(places, performance), caps)
-        return total
+            performance = place_draws(book, places, draws, span)
+            return total_pay(block, places, payouts(places, performance), caps)
+
+        with ThreadPoolExecutor(THREADS) as pool:  # numpy computes outside Python's lock
+            totals = pool.map(paid_to, blocks)
+            return sum(totals, np.zeros(len(next(iter(draws.values()), ()))))
 
     def _lines(self) -> Iterable[tuple[PayStatement, PayLine]]:
         return ((s, line) for s in self.statements_ for line in s.lines)

@@ -19,8 +19,8 @@ from kpilab.scorecard.attainment import attainment, progress, red_flags, score
 from kpilab.scorecard.in_force import TargetBook
 from kpilab.scorecard.panels import kpi_spans
 
-BLOCK = 2_000_000
-PEOPLE_AT_ONCE = 500
+PEOPLE_AT_ONCE = 50
+THREADS = 2
 USUAL = {"threshold": 0.90, "target": 0.55, "maximum": 0.15}
 """How often a usual plan is meant to reach its marks."""
 
@@ -79,15 +79,15 @@ def place_years(
 
 
 def place_draws(
-    cascade: Cascade, places: Sequence[Place], draws: Mapping[tuple[str, str], np.ndarray], current: Span
+    book: TargetBook, places: Sequence[Place], draws: Mapping[tuple[str, str], np.ndarray], current: Span
 ) -> np.ndarray:
     """Turn draws of KPI values, each of shape (n_draws,), into performances, shape (n_draws, n_places).
 
     Places without draws are NaN.
     """
-    book = TargetBook(cascade)
+    cascade = book.cascade
     n_draws = len(next(iter(draws.values()), ()))
-    found = np.full((n_draws, len(places)), np.nan)
+    found = np.full((len(places), n_draws), np.nan)  # the draws of a place lie in one piece
     alike: dict[tuple[str, str], list[int]] = {}
     for position, place in enumerate(places):
         if (place.kpi, place.unit) in draws:
@@ -95,10 +95,12 @@ def place_draws(
     for (kpi_id, _), positions in alike.items():
         kpi = cascade.kpi(kpi_id)
         over = book.over(kpi, tuple(cascade.unit(places[i].unit) for i in positions), current)
-        values = np.stack([draws[(kpi_id, places[i].unit)] for i in positions], axis=1).astype(float)
-        marks = (each[None, :] for each in (over.target, over.baseline, over.red_flag))
-        found[:, positions] = _performance(kpi, places[positions[0]], values, *marks)
-    return found
+        values = np.stack(
+            [draws[(kpi_id, places[i].unit)] for i in positions], dtype=float, casting="same_kind"
+        )
+        marks = (each[:, None] for each in (over.target, over.baseline, over.red_flag))
+        found[positions] = _performance(kpi, places[positions[0]], values, *marks)
+    return found.T
 
 
 def payouts(places: Sequence[Place], performance: np.ndarray) -> np.ndarray:
@@ -108,7 +110,7 @@ def payouts(places: Sequence[Place], performance: np.ndarray) -> np.ndarray:
     for position, place in enumerate(places):
         alike.setdefault(place.curve, []).append(position)
     for curve, positions in alike.items():
-        found[:, positions] = CurveArrays(curve).payout(performance[:, positions])
+        found[:, positions] = CurveArrays(curve).payout(performance.T[positions]).T
     return found
 
 
@@ -124,28 +126,23 @@ def total_pay(
     caps : mapping of plan to the highest payout as a multiple of target pay
     """
     column = {place: i for i, place in enumerate(places)}
-    n_lines = max((len(s.lines) for s in statements), default=0)
-    index = np.zeros((len(statements), n_lines), dtype=int)
-    weight = np.zeros((len(statements), n_lines))
-    stated = np.zeros((len(statements), n_lines))
-    for row, statement in enumerate(statements):
-        for k, line in enumerate(statement.lines):
-            index[row, k], weight[row, k] = column[line.place], float(line.weight)
-            stated[row, k] = float(line.payout)
-    money = np.array([float(s.target_pay) for s in statements])
-    cap = np.array([caps.get(s.participant.plan, np.inf) for s in statements])
+    unknown = np.isnan(paid)
     total = np.zeros(len(paid))
-    complete = not np.isnan(paid).any()
-    step = max(1, BLOCK // max(len(statements), 1))
-    for start in range(0, len(paid), step):
-        block = paid[start : start + step]
-        share = np.zeros((len(block), len(statements)))
-        for k in range(n_lines):
-            values = block[:, index[:, k]]
-            known = values if complete else np.where(np.isnan(values), stated[:, k], values)
-            share += weight[:, k] * known
-        total[start : start + step] = np.minimum(share, cap) @ money
-    return total
+    money, stated = np.zeros(len(places)), np.zeros(len(places))
+    for statement in statements:
+        index, target_pay = [column[line.place] for line in statement.lines], float(statement.target_pay)
+        weight = np.array([float(line.weight) for line in statement.lines])
+        instead = weight * np.array([float(line.payout) for line in statement.lines])
+        if (cap := caps.get(statement.participant.plan)) is None:
+            np.add.at(money, index, target_pay * weight)
+            np.add.at(stated, index, target_pay * instead)
+            continue
+        share = np.where(unknown[:, index], instead, weight * paid[:, index]).sum(axis=1)
+        total += target_pay * np.minimum(share, cap)
+    if unknown.any():
+        paid = np.where(unknown, 0.0, paid)
+        total += unknown @ stated
+    return total + paid @ money
 
 
 def marks_reached(places: Sequence[Place], performance: np.ndarray) -> np.ndarray:

@@ -51,9 +51,7 @@ class TargetBook:
 
     def in_force(self, kpi: str, unit: str, period: pd.Period) -> Target | None:
         """Return the target of a KPI for a unit in a period; the unit's own goes before the one for all."""
-        entries = self._entries.get(kpi, {})
-        own = _latest(entries.get(unit, ()), period.ordinal)
-        return own or _latest(entries.get(None, ()), period.ordinal)
+        return self._at(kpi, unit, period.ordinal)
 
     def over(self, kpi: Kpi, units: tuple[Unit, ...], span: Span) -> TargetsOver:
         """Return the targets over a span: those in force at its end; of a sum those of its periods added up.
@@ -75,8 +73,8 @@ class TargetBook:
         if kpi.kind != "sum" or span.n_periods == 1:
             baseline, red_flag = (np.nan if mark is None else mark for mark in (last.baseline, last.red_flag))
             return last.target, baseline, red_flag, last.status
-        periods = [span.start + i for i in range(span.n_periods)]
-        found = [self.in_force(kpi.id, unit, period) for period in periods]
+        ordinals = range(span.start.ordinal, span.end.ordinal + 1)
+        found = [self._at(kpi.id, unit, ordinal) for ordinal in ordinals]
         each = [target for target in found if target is not None]
         if len(each) < len(found):
             return np.nan, np.nan, np.nan, last.status
@@ -86,6 +84,10 @@ class TargetBook:
             _added([target.red_flag for target in each]),
             last.status,
         )
+
+    def _at(self, kpi: str, unit: str, ordinal: int) -> Target | None:
+        entries = self._entries.get(kpi, {})
+        return _latest(entries.get(unit, ()), ordinal) or _latest(entries.get(None, ()), ordinal)
 
     @cached_property
     def _entries(self) -> dict[str, dict[str | None, list[tuple[float, float, Target]]]]:
@@ -139,8 +141,7 @@ def target_history(cascade: Cascade, *, kpi: str | None = None) -> pd.DataFrame:
 
 
 def _latest(entries: list[tuple[float, float, Target]] | tuple, ordinal: int) -> Target | None:
-    valid = [target for start, end, target in entries if start <= ordinal <= end]
-    return valid[-1] if valid else None
+    return next((target for start, end, target in reversed(entries) if start <= ordinal <= end), None)
 
 
 def _added(values: list[float | None]) -> float:

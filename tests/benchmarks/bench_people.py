@@ -66,7 +66,7 @@ def main() -> None:
     stated = time.perf_counter() - start
     rng = np.random.default_rng(0)
     draws = {
-        (kpi, unit.id): rng.normal(100, 10, DRAWS).astype(np.float32)
+        (kpi, unit.id): rng.normal(1200, 120, DRAWS).astype(np.float32)
         for kpi in KPIS
         for unit in cascade.units_at("person")
     }
