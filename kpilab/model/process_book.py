@@ -9,6 +9,7 @@ from kpilab.model.cascade import Cascade, Process
 from kpilab.show import Result, count_of, listed
 
 COLUMNS = ["process", "name", "owner", "procedures", "kpis", "objectives", "targets", "actions", "persons"]
+NAMED = ["procedures", "targets", "actions", "persons"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +17,7 @@ class ProcessBook(Result):
     """Every process with what hangs on it.
 
     `tidy()` has ``process, name, owner, procedures, kpis, objectives, targets, actions, persons``; the lists are
-    names, joined by semicolons. `procedures()` has one row per procedure with its document and owner.
+    names, joined by semicolons. `by_procedure()` has one row per procedure with its document and owner.
     """
 
     cascade: Cascade
@@ -31,8 +32,53 @@ class ProcessBook(Result):
         """Return one row per process."""
         return self.table.copy()
 
-    def procedures(self) -> pd.DataFrame:
-        """Return one row per procedure: process, id, name, document, owner."""
+    def shown(self) -> pd.DataFrame:
+        """Return how many of each hang on every process; the sentences name them."""
+        counted = self.table.set_index("process")[COLUMNS[3:]].map(lambda names: len(_split(names)))
+        return counted.reset_index()
+
+    def by_procedure(self) -> "ProcedureBook":
+        """Return the procedures, a row each."""
+        return ProcedureBook(self.cascade)
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: how many processes and procedures, and how many lack an owner or a KPI."""
+        return pd.DataFrame(
+            {
+                "n_processes": [len(self.table)],
+                "n_procedures": [len(self.by_procedure().tidy())],
+                "n_without_owner": [int((self.table["owner"] == "").sum())],
+                "n_without_kpi": [int((self.table["kpis"] == "").sum())],
+            }
+        )
+
+    @property
+    def text(self) -> str:
+        """Return a line per process: whose it is, what it serves, and what hangs on it by name."""
+        lines = [f"{count_of(len(self.table), 'process', 'processes')}."]
+        for row in self.table.to_dict("records"):
+            objectives = _split(row["objectives"])
+            serves = listed(objectives) if objectives else "no objective"
+            said = [f"{row['name']}, owned by {row['owner'] or 'nobody'}, serves {serves}."]
+            said += [f"KPIs: {row['kpis']}." if row["kpis"] else "No KPI."]
+            said += [f"{name.capitalize()}: {row[name]}." for name in NAMED if row[name]]
+            lines.append(" ".join(said))
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class ProcedureBook(Result):
+    """Every procedure: `tidy()` has ``process, procedure, name, document, owner``."""
+
+    cascade: Cascade
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """Return the name of the cascade."""
+        return f"{self.cascade.name}: procedures"
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per procedure."""
         rows = [
             [process.id, step.id, step.name, step.document or "", _owner(self.cascade, step.owner)]
             for process in self.cascade.processes
@@ -41,25 +87,24 @@ class ProcessBook(Result):
         return pd.DataFrame(rows, columns=["process", "procedure", "name", "document", "owner"])
 
     def glance(self) -> pd.DataFrame:
-        """Return one row: how many processes and procedures, and how many lack an owner or a KPI."""
+        """Return one row: how many procedures, how many have no owner or no document of their own."""
+        table = self.tidy()
         return pd.DataFrame(
             {
-                "n_processes": [len(self.table)],
-                "n_procedures": [len(self.procedures())],
-                "n_without_owner": [int((self.table["owner"] == "").sum())],
-                "n_without_kpi": [int((self.table["kpis"] == "").sum())],
+                "n_procedures": [len(table)],
+                "n_without_owner": [int((table["owner"] == "").sum())],
+                "n_without_document": [int((table["document"] == "").sum())],
             }
         )
 
     @property
     def text(self) -> str:
-        """Return a sentence per process: whose it is and what it serves."""
-        lines = [f"{count_of(len(self.table), 'process', 'processes')}."]
-        for row in self.table.to_dict("records"):
-            owner = f"owned by {row['owner']}" if row["owner"] else "owned by nobody"
-            serves = listed(row["objectives"].split("; ")) if row["objectives"] else "no objective"
-            lines.append(f"{row['name']}, {owner}, serves {serves}.")
-        return "\n".join(lines)
+        """Return how many there are, and how many lack an owner or a document."""
+        about = self.glance().iloc[0]
+        return (
+            f"{count_of(int(about['n_procedures']), 'procedure')}; {about['n_without_owner']} without an owner of "
+            f"their own, {about['n_without_document']} without a document."
+        )
 
 
 def processes(cascade: Cascade) -> ProcessBook:
@@ -100,3 +145,7 @@ def _owner(cascade: Cascade, owner: str | None) -> str:
 
 def _joined(names: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(names))
+
+
+def _split(names: str) -> list[str]:
+    return names.split("; ") if names else []
