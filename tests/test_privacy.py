@@ -46,8 +46,9 @@ def test_no_output_that_was_not_asked_for_names_anything_of_pay(planted, capsys,
     for command in ("check", "score", "links", "map", "pay"):
         said += run(capsys, command, planted) if command == "map" else run(capsys, command, planted, "--json")
     said += run(capsys, "pay", planted) + run(capsys, "check", planted)
-    said += run(capsys, "card", planted, "--all")
-    for template in (("unit", "--units", "S08000015"), ("board",), ("owner", "--units", "flow_lead")):
+    said += run(capsys, "card", planted, "--all") + run(capsys, "card", planted, "--all", "--json")
+    one_unit, one_owner = ("unit", "--units", "S08000015"), ("owner", "--units", "flow_lead")
+    for template in (one_unit, ("board",), ("evidence",), one_owner):
         said += run(capsys, "report", planted, "--period", "2023-03", "--template", *template)
     written = [path for path in (tmp_path / "reports").rglob("*") if path.is_file()]
     assert len(written) > 5
@@ -66,6 +67,15 @@ def test_what_was_asked_for_is_marked_and_only_its_owner_can_read_it(planted, ca
     file = out / paths[0].rsplit("/", 1)[-1]
     assert "CONFIDENTIAL" in file.read_text(encoding="utf-8")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_everybodys_statements_are_marked_and_only_their_writer_can_read_them(planted, capsys, tmp_path):
+    paths = run(capsys, "pay", planted, "--confidential", "--out", tmp_path / "all").split()
+    people = kl.read_pay(kl.read_cascade(planted)).people
+    assert len(paths) == len(people)
+    for path in (tmp_path / "all").iterdir():
+        assert "CONFIDENTIAL" in path.read_text(encoding="utf-8")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_card_holds_nobodys_pay(planted):

@@ -35,7 +35,9 @@ COLUMNS = [
 _STYLE = (
     "body{font:14px/1.45 system-ui,sans-serif;max-width:780px;margin:1em auto;padding:0 1em;color:#222}"
     "h1{font-size:1.5em;margin:0}h2{font-size:1.05em;margin:.9em 0 .15em;color:#1f3a5f}p{margin:.15em 0}"
-    "@page{size:A4;margin:12mm}@media print{body{font-size:11.5px;margin:0;max-width:none}}"
+    "@page{size:A4;margin:12mm}"
+    "@media print{body{font-size:11px;line-height:1.35;margin:0;padding:0;max-width:none;columns:2;column-gap:8mm}"
+    "h1,h1+p{column-span:all}h2{break-after:avoid}p{break-inside:avoid}svg{max-width:100%;height:auto}}"
 )
 
 
