@@ -119,9 +119,8 @@ def forecast(values: np.ndarray, steps: int, season: int = 1) -> Forecast:
     elif np.isnan(series).any():
         best = _best(_structural(series, steps, periods, max(seasons)) for periods in seasons)
     else:
-        best = _best(
-            _smoothed(series, steps, periods, trend) for periods in seasons for trend in (False, True)
-        )
+        level = _best(_smoothed(series, steps, periods) for periods in seasons)
+        best = _best([level, _smoothed(series, steps, level.season, trend=True)])
     placed = np.full(len(values), np.nan)
     found = best.errors - np.nanmean(best.errors)
     n_errors = int((~np.isnan(found)).sum())
@@ -143,7 +142,7 @@ def _last_value(series: np.ndarray, steps: int) -> _Fit:
     return _Fit(np.full(steps, series[-1]), np.ones(steps), errors, 0, 1, 0.0, "last value")
 
 
-def _smoothed(series: np.ndarray, steps: int, season: int, trend: bool) -> _Fit:
+def _smoothed(series: np.ndarray, steps: int, season: int, trend: bool = False) -> _Fit:
     options: dict[str, Any] = {"trend": "add", "damped_trend": True} if trend else {}
     if season > 1:
         options |= {"seasonal": "add", "seasonal_periods": season}
