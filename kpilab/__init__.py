@@ -52,6 +52,7 @@ _HOME = {
     "action_page": "kpilab.delivery.action_pages",
     "choose_action": "kpilab.delivery.widgets.choose",
     "choose_link": "kpilab.delivery.widgets.choose",
+    "CascadeBuilder": "kpilab.delivery.widgets.builder",
     "Panel": "kpilab.delivery.widgets.panel",
     "MapEditor": "kpilab.delivery.widgets.map_editor",
     "run_reports": "kpilab.delivery.report",

@@ -35,6 +35,15 @@ def edit(draft):
     draft.change("links", ("calls", "revenue"), {"sign": "+"})
 
 
+def test_rows_of_a_table_are_one_edit(draft, folder):
+    rows = [{"id": "mia", "name": "Mia"}, {"id": "bo", "name": "Bo", "unit": "city"}]
+    draft.add_all("owners", rows)
+    assert [owner.id for owner in draft.cascade.owners[-2:]] == ["mia", "bo"]
+    assert kl.Draft.recover(folder).cascade == draft.cascade
+    draft.undo()
+    assert draft.is_saved
+
+
 def test_undo_goes_back_step_by_step_and_redo_forward_again(draft):
     first = draft.cascade
     edit(draft)

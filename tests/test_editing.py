@@ -3,7 +3,7 @@
 import pytest
 
 import kpilab as kl
-from kpilab.model.editing import add, change, dependents, remove, rename
+from kpilab.model.editing import add, add_all, change, dependents, remove, rename
 from kpilab.model.files import LISTS
 from kpilab.model.start import start_cascade
 from tests.small import shops
@@ -212,3 +212,19 @@ def test_link_at_several_levels_is_named_with_its_level(firm):
     assert [link.sign for link in after.links if link.at == "department"] == ["-"]
     moved = change(firm, "links", ("calls", "orders"), {"effect": "revenue"})
     assert "calls->revenue" in {link.id for link in moved.links}
+
+
+def test_rows_are_refused_together_each_with_its_number(shop):
+    rows = [
+        {"id": "mia", "name": "Mia"},
+        {"id": "b o", "name": "Bo"},
+        {"id": "kim", "name": "Kim", "age": "3"},
+    ]
+    assert [where for where, _ in refusal(add_all, shop, "owners", rows)] == ["row 2", "row 3"]
+    rows = [
+        {"id": "mia", "name": "Mia"},
+        {"id": "boss", "name": "Bo"},
+        {"id": "kim", "name": "Kim", "unit": "x"},
+    ]
+    assert [where for where, _ in refusal(add_all, shop, "owners", rows)] == ["row 2", "row 3"]
+    assert len(add_all(shop, "owners", [rows[0]]).owners) == 2

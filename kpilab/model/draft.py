@@ -24,6 +24,7 @@ from kpilab.problems import InputError, Problem, one_problem, stop_on
 from kpilab.words import Frequency
 
 POSITIONS_FILE = "map.json"
+PERSPECTIVES = ("Finance", "Customers", "Processes", "People")
 Position = tuple[float, float]
 
 
@@ -98,6 +99,7 @@ class Draft:
             "frequency": frequency,
             "levels": tuple(levels),
             "history": {"path": "history.csv"},
+            "perspectives": PERSPECTIVES,
             "units": [{"unit": id_from(top), "name": name, "level": top}],
         }
         try:
@@ -127,6 +129,13 @@ class Draft:
         draft._journal = Journal(begun, journals[-1])
         return draft
 
+    def take_up(self) -> None:
+        """Go on with the edits of an earlier sitting, in place of this draft's own."""
+        other = Draft.recover(self.cascade.folder)
+        for name in ("cascade", "_saved", "_journal", "_read", "_past", "_future", "_files"):
+            setattr(self, name, getattr(other, name))
+        self._tell("draft = kl.Draft.recover(cascade.folder)")
+
     @staticmethod
     def has_unsaved(folder: str | os.PathLike[str]) -> bool:
         """Tell whether a folder holds edits that were never saved."""
@@ -141,6 +150,10 @@ class Draft:
     def add(self, noun: str, entry: Mapping[str, Any]) -> None:
         """Add an entry; see `kpilab.model.editing.add`."""
         self._edit("add", noun, dict(entry))
+
+    def add_all(self, noun: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Add several entries in one step; see `kpilab.model.editing.add_all`."""
+        self._edit("add_all", noun, [dict(entry) for entry in entries])
 
     def change(self, noun: str, key: editing.Key, fields: Mapping[str, Any]) -> None:
         """Change some fields of an entry; see `kpilab.model.editing.change`."""
@@ -272,13 +285,13 @@ class Draft:
 
     def _texts(self) -> dict[str, str]:
         """Return the files as they would be saved; the cascade comes last: it names the others."""
-        texts = dict(self._files)
+        texts: dict[str, str] = {}
         if self._moved:
             rows = {kpi: list(at) for kpi, at in sorted(self.positions.items())}
             texts[POSITIONS_FILE] = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
         if self.cascade != self._saved or not self._read:
             texts |= rewritten_files(self.cascade, self.cascade.folder)
-        return texts
+        return {**self._files, **texts}
 
     def _refuse_what_changed(self) -> None:
         problems = []
@@ -326,8 +339,14 @@ class Draft:
             callback()
 
     def _replay(self, step: Step) -> None:
-        arguments = [tuple(each) if isinstance(each, list) else each for each in step["arguments"]]
+        arguments = [_key(each) for each in step["arguments"]]
         getattr(self, step["do"])(*arguments, **step.get("options", {}))
+
+
+def _key(argument: Any) -> Any:
+    """Give a pair of ids, which a journal holds as a list, its form back."""
+    pair = isinstance(argument, list) and all(isinstance(part, str | None) for part in argument)
+    return tuple(argument) if pair else argument
 
 
 def id_from(name: str, taken: Collection[str] = ()) -> str:

@@ -55,6 +55,40 @@ def add(cascade: Cascade, noun: str, entry: Mapping[str, Any]) -> Cascade:
     return _checked(cascade, {noun: (*entries, made)}, noun, len(entries), {noun: [*range(len(entries)), -1]})
 
 
+def add_all(cascade: Cascade, noun: str, entries: Sequence[Mapping[str, Any]]) -> Cascade:
+    """Return the cascade with several entries more, or refuse them together.
+
+    Parameters
+    ----------
+    cascade : Cascade
+    noun : str
+    entries : sequence of mapping
+        One for each row of a table, as `add` takes it.
+
+    Raises
+    ------
+    InputError
+        With every reason; `where` is the number of the row, from 1.
+    """
+    before = _list_of(cascade, noun)
+    problems: list[Problem] = []
+    made: list[Noun] = []
+    for row, entry in enumerate(entries, 1):
+        try:
+            made.append(_made(noun, entry))
+        except InputError as error:
+            problems += [Problem(f"row {row}", problem.message) for problem in error.problems]
+    stop_on(problems)
+    rows = {(noun, f"#{len(before) + row}"): f"row {row + 1}" for row in range(len(made))}
+    lists = {noun: (*before, *made)}
+    after = cascade.replace(**lists)
+    known = {problem.message for problem in reference_problems(cascade)}
+    found = reference_problems(after.with_origin(Origin(lines=_places(after, noun, -1) | rows)))
+    stop_on(problem for problem in found if problem.message not in known)
+    sources = {noun: [*range(len(before)), *[-1] * len(made)]}
+    return after.with_origin(Origin(cascade.folder, _lines(cascade, after, sources), cascade.texts))
+
+
 def change(cascade: Cascade, noun: str, key: Key, fields: Mapping[str, Any]) -> Cascade:
     """Return the cascade with some fields of one entry changed.
 

@@ -1,0 +1,230 @@
+"""The builder without a browser: what it shows is what a draft says, and all of it is text."""
+
+import ipywidgets
+import pytest
+
+import kpilab as kl
+from kpilab.delivery.widgets.form_fields import FIELDS
+from kpilab.delivery.widgets.outline import VIEWS, outline
+from kpilab.model.files import LISTS
+from kpilab.model.pasted import pasted_entries, pasted_history, pasted_table
+from kpilab.model.start import start_cascade
+from tests.small import ROWS, shops
+
+
+@pytest.fixture
+def builder(tmp_path):
+    start_cascade(tmp_path / "firm")
+    return kl.CascadeBuilder(kl.read_cascade(tmp_path / "firm"))
+
+
+def choose(builder, view, place):
+    builder.view.value = view
+    builder.entries.index = [each for _, each in builder.entries.options].index(place)
+
+
+def press(builder, label):
+    (found,) = (each for each in inside(builder, ipywidgets.Button) if each.description == label)
+    assert not found.disabled
+    found.click()
+
+
+def inside(widget, kind):
+    if isinstance(widget, kind):
+        yield widget
+    for child in getattr(widget, "children", ()):
+        yield from inside(child, kind)
+
+
+def html_of(builder):
+    return "".join(each.value for each in inside(builder, ipywidgets.HTML))
+
+
+def test_tree_goes_from_objective_to_owner_and_units(builder):
+    rows = [label.strip() for label, _ in outline(builder.cascade, "Goals and KPIs")]
+    start = rows.index("▪ Revenue")
+    assert rows[start - 1].startswith("◇")
+    assert rows[start + 1 : start + 5] == [
+        "☺ Managing director",
+        "⌂ Bicycle hire",
+        "⌂ department: 3 units",
+        "⌂ person: 12 units",
+    ]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_entry_of_every_view_opens_its_form(builder, view):
+    builder.view.value = view
+    for position in range(len(builder.entries.options)):
+        builder.entries.index = position
+        assert builder.form is not None
+        assert builder.form.is_sound, html_of(builder)
+        assert builder.form.changed == {}
+
+
+def test_forms_know_only_fields_of_the_file():
+    for noun, model in LISTS.items():
+        known = {field.alias or name for name, field in model.model_fields.items()} | {"kind", "computed"}
+        assert set(FIELDS[noun]) <= known
+
+
+def test_change_is_made_by_the_line_that_is_shown(builder):
+    choose(builder, "Goals and KPIs", ("kpis", "calls"))
+    builder.form.rows["name"].text = "Phone calls"
+    press(builder, "Change")
+    assert builder.cascade.kpi("calls").name == "Phone calls"
+    assert builder.draft.code == "draft.change('kpis', 'calls', {'name': 'Phone calls'})"
+    assert "What you just did in code" in html_of(builder)
+    builder.undo()
+    assert builder.cascade.kpi("calls").name == "Calls to customers"
+
+
+def test_another_id_renames_and_another_factor_moves(builder):
+    choose(builder, "Goals and KPIs", ("kpis", "calls"))
+    other = builder.cascade.factors[-1].id
+    builder.form.fill({"id": "phone", "factor": other})
+    press(builder, "Change")
+    assert builder.cascade.kpi("phone").factor == other
+    assert {link.cause for link in builder.cascade.links} == {"phone", "training_hours"}
+    assert builder.entries.value == ("kpis", "phone")
+
+
+def test_wrong_field_is_told_beside_it_and_cannot_be_added(builder):
+    press(builder, "+ KPI")
+    assert builder.apply.disabled
+    builder.form.fill({"name": "Calls", "id": "calls", "kind": "sum", "computed": "calls"})
+    assert "duplicate id" in builder.form.rows["id"].message.value
+    assert builder.apply.disabled
+    builder.form.fill({"id": "more_calls"})
+    assert builder.form.rows["id"].message.value == ""
+    assert "has no owner" in builder.form.rows["owner"].message.value
+    press(builder, "Add")
+    assert builder.cascade.kpi("more_calls").sum == "calls"
+
+
+def test_removal_shows_what_hangs_on_it_first(builder):
+    choose(builder, "Units", ("units", "city"))
+    press(builder, "Remove…")
+    assert "Unit &#x27;ann&#x27; (Ann) stands below it: it goes too." in html_of(builder)
+    assert builder.draft.is_saved
+    press(builder, "Back")
+    press(builder, "Remove…")
+    press(builder, "Remove it with all this")
+    assert builder.cascade.named("units", "ann") is None
+
+
+def test_catalogue_fills_the_form(builder):
+    press(builder, "Catalogue")
+    (page,) = builder.page.children
+    page.template.value = "backlog"
+    press(builder, "Begin with this one")
+    assert builder.form.texts["computed"] == "open_cases"
+    assert "gets gamed" in builder.message.value
+    press(builder, "Add")
+    assert builder.cascade.kpi("backlog").last == "open_cases"
+
+
+def test_derived_kpis_are_added(tmp_path):
+    cascade, _ = shops(tmp_path)
+    builder = kl.CascadeBuilder(cascade)
+    builder.draft.change("kpis", "conversion", {"levels": ["company"]})
+    choose(builder, "Goals and KPIs", ("kpis", "conversion"))
+    press(builder, "Derive KPIs below…")
+    builder.page.children[0].boxes[-1].value = False
+    press(builder, "Do what is ticked")
+    assert builder.cascade.kpi("conversion").levels == ("company", "shop")
+    assert builder.cascade.kpi("orders").parent == "conversion"
+    assert builder.cascade.named("kpis", "visits") is None
+
+
+def test_two_editors_of_one_draft_stay_in_step(builder):
+    other = kl.CascadeBuilder(builder.cascade, draft=builder.draft)
+    choose(builder, "Owners", ("owners", "director"))
+    builder.form.fill({"name": "Chief"})
+    press(builder, "Change")
+    other.view.value = "Owners"
+    assert "Chief" in [label for label, _ in other.entries.options]
+    assert other.cascade == builder.cascade
+
+
+def test_save_asks_first_and_never_overwrites_unasked(builder):
+    folder = builder.cascade.folder
+    choose(builder, "Owners", ("owners", "director"))
+    builder.form.fill({"name": "Chief"})
+    press(builder, "Change")
+    press(builder, "Save…")
+    assert "its name changed from Managing director to Chief" in html_of(builder)
+    text = (folder / "cascade.yaml").read_text(encoding="utf-8")
+    (folder / "cascade.yaml").write_text(text + "# hers\n", encoding="utf-8")
+    press(builder, "Confirm and save")
+    assert "+# hers" in html_of(builder)
+    assert kl.read_cascade(folder).owner("director").name == "Managing director"
+    press(builder, "Overwrite it")
+    assert kl.read_cascade(folder).owner("director").name == "Chief"
+    assert builder.draft.is_saved
+
+
+def test_edits_of_an_earlier_sitting_are_offered(builder):
+    builder.draft.add("owners", {"id": "mia", "name": "Mia"})
+    again = kl.CascadeBuilder(kl.read_cascade(builder.cascade.folder))
+    press(again, "Bring them back")
+    assert again.cascade.owner("mia").name == "Mia"
+    assert again.banner.children == ()
+    third = kl.CascadeBuilder(kl.read_cascade(builder.cascade.folder))
+    press(third, "Give them up")
+    assert not kl.Draft.has_unsaved(builder.cascade.folder)
+
+
+PLANTED = "<img src=x onerror=alert(1)></script><script>alert(1)</script>"
+
+
+def test_html_holds_no_tag_that_somebody_typed(builder):
+    builder.draft.add("owners", {"id": "mia", "name": PLANTED})
+    builder.draft.add("kpis", {"id": "p", "name": PLANTED, "sum": PLANTED, "why": PLANTED, "owner": "mia", "levels": ["company"]})  # fmt: skip  # noqa: E501
+    pages = [
+        lambda: choose(builder, "Owners", ("owners", "mia")),
+        lambda: builder.form.fill({"id": PLANTED}),
+        lambda: builder.form.fill({"id": "mia"}),
+        lambda: press(builder, "Remove…"),
+        lambda: press(builder, "Save…"),
+        lambda: choose(builder, "Goals and KPIs", ("kpis", "p")),
+        lambda: press(builder, "Derive KPIs below…"),
+        lambda: press(builder, "History"),
+        lambda: builder._use_history(f"period\tunit\t{PLANTED}\n{PLANTED}\t{PLANTED}\t{PLANTED}"),
+        lambda: press(builder, "Paste a table"),
+        lambda: builder._paste("owners", f"{PLANTED}\tname\n1\t2"),
+    ]
+    for show in pages:
+        show()
+        assert "<img" not in html_of(builder)
+        assert "<script" not in html_of(builder)
+        assert "</script" not in html_of(builder)
+
+
+def test_pasted_table_is_cut_at_tabs_semicolons_or_commas():
+    for mark in "\t;,":
+        table = pasted_table(f"name{mark}id\n\nAnn{mark}ann\n")
+        assert (table.columns, table.rows) == (("name", "id"), [["Ann", "ann"]])
+
+
+def test_pasted_rows_become_entries_with_ids_of_their_own(tmp_path):
+    cascade, _ = shops(tmp_path)
+    text = "Name\tSuccess factor\tSum\tLevels\nRevenue\tsell\trevenue\tshop\nCalls made\t\tcalls\t"
+    assert pasted_entries(cascade, "kpis", text) == [
+        {"name": "Revenue", "factor": "sell", "sum": "revenue", "levels": ["shop"], "id": "revenue_2"},
+        {"name": "Calls made", "factor": None, "sum": "calls", "levels": None, "id": "calls_made"},
+    ]
+    with pytest.raises(kl.InputError, match="unknown column 'Nmae'; did you mean 'name'"):
+        pasted_entries(cascade, "kpis", "Nmae\tsum\nx\ty")
+    with pytest.raises(kl.InputError, match="row 2: 3 cells under 2 headings"):
+        pasted_entries(cascade, "kpis", "name\tsum\na\tb\na\tb\tc")
+    with pytest.raises(kl.InputError, match="at least one row"):
+        pasted_entries(cascade, "kpis", "")
+
+
+def test_pasted_history_is_the_file_or_is_refused_with_its_rows(tmp_path):
+    cascade, _ = shops(tmp_path)
+    assert pasted_history(cascade, ROWS.replace(",", "\t")) == ROWS
+    with pytest.raises(kl.InputError) as refused:
+        pasted_history(cascade, ROWS.replace("2023-02,a", "2023-02,x"))
+    assert [problem.where for problem in refused.value.problems] == ["row 3"]
