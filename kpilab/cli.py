@@ -278,7 +278,7 @@ def pay(
     as_json: AsJson = False,
 ) -> None:
     """Show what a period pays and what the money rests on: in shares, unless a person is asked for."""
-    from kpilab.delivery.pay_pages import write_statements
+    from kpilab.delivery.pay_pages import keep_to_owner, write_statements
 
     cascade, history = _read(folder)
     paid = kl.simulate_pay(cascade, history, links=kl.fit_links(cascade, history), period=period)
@@ -286,21 +286,18 @@ def pay(
     named = confidential or owner is not None
     if out is not None:
         print(*write_statements(paid, out, named=named), sep="\n")
-    elif as_json:
+        return
+    if named:
+        keep_to_owner(sys.stdout)
+    if as_json:
         rows = paid.tidy() if named else paid.anonymous()
-        _print_json(paid.glance().iloc[0].to_dict(), rows.to_dict("records"))
+        glance = paid.glance().iloc[0].to_dict() | {"confidential": named}
+        _print_json(glance, rows.to_dict("records"))
     elif named:
         from kpilab.show import table_text
 
-        print(
-            paid.title,
-            "CONFIDENTIAL",
-            "",
-            table_text(paid.statements()),
-            "",
-            table_text(paid.tidy(), 500),
-            sep="\n",
-        )
+        tables = (table_text(paid.statements(), len(paid.statements_)), table_text(paid.tidy(), 500))
+        print(paid.title, "CONFIDENTIAL", *tables, sep="\n\n")
     else:
         _print(paid, as_json)
 

@@ -1,7 +1,10 @@
 """Nothing of pay.yaml appears where nobody asked for it: every output of a run is searched."""
 
+import os
 import shutil
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -43,7 +46,7 @@ def run(capsys, *arguments):
 def test_no_output_that_was_not_asked_for_names_anything_of_pay(planted, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     said = ""
-    for command in ("check", "score", "links", "map", "pay"):
+    for command in ("check", "score", "links", "map", "pay", "processes"):
         said += run(capsys, command, planted) if command == "map" else run(capsys, command, planted, "--json")
     said += run(capsys, "pay", planted) + run(capsys, "check", planted)
     said += run(capsys, "card", planted, "--all") + run(capsys, "card", planted, "--all", "--json")
@@ -76,6 +79,18 @@ def test_everybodys_statements_are_marked_and_only_their_writer_can_read_them(pl
     for path in (tmp_path / "all").iterdir():
         assert "CONFIDENTIAL" in path.read_text(encoding="utf-8")
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are those of POSIX")
+def test_statements_sent_to_a_file_are_marked_and_nobody_else_can_read_it(planted):
+    file = planted.parent / "everybody.json"
+    command = [sys.executable, "-m", "kpilab.cli", "pay", str(planted), "--confidential", "--json"]
+    with file.open("w", encoding="utf-8") as stream:
+        assert subprocess.run(command, stdout=stream, check=False).returncode == 0
+    text = file.read_text(encoding="utf-8")
+    assert "98765.43" in text
+    assert '"confidential": true' in text
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_card_holds_nobodys_pay(planted):

@@ -100,7 +100,7 @@ def worth_of_step(
     Worth or None
         None where a value or an estimate on the path is missing.
     """
-    at = next(i for i, each in enumerate(cascade.units) if each.id == unit)
+    at = cascade.unit_places[unit]
     current = {kpi: float(panels[kpi].values[0, at]) for kpi in path}
     first = cascade.kpi(path[0])
     if np.isnan(list(current.values())).any():
@@ -155,7 +155,7 @@ def _formula_slope(formula: str, panels: Mapping[str, KpiPanel], cause: str, at:
 
 def _carried_up(cascade: Cascade, panel: KpiPanel, kpi: Kpi, at: int) -> tuple[str, float]:
     """Return the highest unit above that has the KPI, and which part of a change here arrives there."""
-    top, place = cascade.units[at], {unit.id: i for i, unit in enumerate(cascade.units)}
+    top = cascade.units[at]
     levels = cascade.levels_of(kpi)
     if kpi.kind not in ("sum", "ratio", "mean"):
         return top.id, 1.0
@@ -166,7 +166,7 @@ def _carried_up(cascade: Cascade, panel: KpiPanel, kpi: Kpi, at: int) -> tuple[s
         above = cascade.unit(above).parent
     if kpi.kind == "sum" or top.id == cascade.units[at].id:
         return top.id, 1.0
-    here, whole = panel.denominator[0, at], panel.denominator[0, place[top.id]]
+    here, whole = panel.denominator[0, at], panel.denominator[0, cascade.unit_places[top.id]]
     return (
         (top.id, float(here / whole)) if whole and not np.isnan(here / whole) else (cascade.units[at].id, 1.0)
     )

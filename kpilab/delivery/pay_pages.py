@@ -4,9 +4,12 @@ Pages with names or amounts are marked confidential and written for their owner'
 """
 
 import html
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -165,6 +168,16 @@ def write_statements(results: PayResults, folder: Path, *, named: bool) -> list[
         body = f"<!doctype html><meta charset='utf-8'><title>Pay</title><style>{_STYLE}</style>{page.body}"
         paths += replace_file(folder / name, body, mode=ONLY_OWNER)
     return paths
+
+
+def keep_to_owner(stream: TextIO) -> None:
+    """Let nobody else read a file that is written to with ``>``; a terminal or a pipe stays as it is."""
+    try:
+        about = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # no file stands behind it
+        return
+    if os.name == "posix" and stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid():
+        os.fchmod(stream.fileno(), ONLY_OWNER)
 
 
 def _named_pages(results: PayResults) -> Iterator[tuple[str, Page]]:

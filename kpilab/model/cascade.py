@@ -475,10 +475,14 @@ class Cascade(Noun):
         return np.array([rank.get(unit.level, len(rank)) for unit in self.units], dtype=np.int64)
 
     @cached_property
+    def unit_places(self) -> dict[str, int]:
+        """Return the position of each unit in `units`, by its id."""
+        return {unit.id: position for position, unit in enumerate(self.units)}
+
+    @cached_property
     def generations(self) -> tuple[Generation, ...]:
         """Return the parents of each level with their children, by their positions, the deepest first."""
-        place = {unit.id: position for position, unit in enumerate(self.units)}
-        parent = [place.get(unit.parent or "", -1) for unit in self.units]
+        parent = [self.unit_places.get(unit.parent or "", -1) for unit in self.units]
         return generations(parent, self.level_ranks.tolist())
 
     def home_of(self, person: str) -> str:
