@@ -1,6 +1,5 @@
 """Where a KPI's numbers come from, ahead of history: which units stand for themselves, which add up."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -93,17 +92,6 @@ def kpi_tree(
     share = _shares(cascade, kpi, weight, parents, own, horizon)
     rule: Rule = "min" if kpi.kind == "min" else "max" if kpi.kind == "max" else "add"
     return KpiTree(units, own, computed, tuple(parents), share, rule)
-
-
-def with_ancestors(cascade: Cascade, units: Iterable[str]) -> frozenset[str]:
-    """Return units and everything above them."""
-    found: set[str] = set()
-    for unit in units:
-        current: str | None = unit
-        while current is not None and current not in found:
-            found.add(current)
-            current = cascade.unit(current).parent
-    return frozenset(found)
 
 
 def _recent(values: np.ndarray, periods_per_year: int) -> np.ndarray:

@@ -15,7 +15,6 @@ from kpilab.decisions.interventions import Changes, Intervention, read_changes
 from kpilab.decisions.loops import exploding_loops
 from kpilab.decisions.scenario import COLUMNS, Scenario, targets_ahead
 from kpilab.decisions.system import System, build_system
-from kpilab.decisions.tree import with_ancestors
 from kpilab.evidence.joint import Inference
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
@@ -313,7 +312,7 @@ def _units_shown(cascade: Cascade, places: tuple[str, ...] | None) -> frozenset[
 
 def _units_needed(cascade: Cascade, shown: frozenset[str]) -> tuple[str, ...]:
     """Return what the shown units rest on: all below them, and those above for causes that exist only there."""
-    needed = cascade.with_descendants(shown) | with_ancestors(cascade, shown)
+    needed = cascade.with_descendants(shown) | cascade.with_ancestors(shown)
     return tuple(unit.id for unit in cascade.units if unit.id in needed)
 
 

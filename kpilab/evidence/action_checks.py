@@ -115,9 +115,6 @@ def _at_work(cascade: Cascade, history: History) -> list[tuple[frozenset[str], f
         over = action.end is not None and cascade.period(action.end) < history.periods[-1]
         if action.kind != "initiative" or over:
             continue
-        units = set(cascade.with_descendants(action.units or [root.id for root in cascade.roots()]))
-        for unit in cascade.units:
-            if cascade.with_descendants([unit.id]) & units:
-                units.add(unit.id)
-        found.append((downstream(cascade, kpis_of(cascade, action)), frozenset(units)))
+        below = cascade.with_descendants(action.units or [root.id for root in cascade.roots()])
+        found.append((downstream(cascade, kpis_of(cascade, action)), cascade.with_ancestors(below)))
     return found

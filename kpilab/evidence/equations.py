@@ -280,7 +280,8 @@ class LinkDataBuilder:
                 if action.end
                 else len(periods)
             )
-            touched = np.array([unit in self.cascade.with_descendants(action.units) for unit in units])
+            reached = self.cascade.with_descendants(action.units)
+            touched = np.array([unit in reached for unit in units])
             if touched.all() and len(units) > 1:
                 continue
             straddling = (numbers >= start) & (numbers < start + transition)

@@ -442,7 +442,7 @@ class Cascade(Noun):
 
     def units_at(self, level: str) -> tuple[Unit, ...]:
         """Return the units of a level."""
-        return tuple(unit for unit in self.units if unit.level == level)
+        return self._by_level.get(level, ())
 
     def units_of(self, kpi: Kpi) -> tuple[Unit, ...]:
         """Return the units that have a KPI."""
@@ -466,6 +466,16 @@ class Cascade(Noun):
             if unit_id not in found:
                 found.add(unit_id)
                 waiting.extend(child.id for child in self.children(unit_id))
+        return frozenset(found)
+
+    def with_ancestors(self, unit_ids: Iterable[str]) -> frozenset[str]:
+        """Return units and everything above them."""
+        found: set[str] = set()
+        for unit_id in unit_ids:
+            current: str | None = unit_id
+            while current is not None and current not in found:
+                found.add(current)
+                current = self.unit(current).parent
         return frozenset(found)
 
     @cached_property
@@ -496,6 +506,13 @@ class Cascade(Noun):
         """Return the objective that a KPI serves through its factor."""
         factor = self.named("factors", kpi.factor)
         return self.named("objectives", factor.objective) if factor else None
+
+    @cached_property
+    def _by_level(self) -> dict[str, tuple[Unit, ...]]:
+        found: dict[str, list[Unit]] = {}
+        for unit in self.units:
+            found.setdefault(unit.level, []).append(unit)
+        return {level: tuple(units) for level, units in found.items()}
 
     @cached_property
     def _led(self) -> dict[str, str]:

@@ -79,7 +79,8 @@ def _runs_inside(known: np.ndarray) -> Iterator[tuple[int, int, int]]:
 def _starts_and_ends(history: History) -> Iterator[tuple[str, Finding]]:
     """Report units whose measures start after the first period of a measure, or end before the last of all."""
     found: dict[tuple[int, str, int], list[str]] = {}
-    last_period = len(history.periods) - 1
+    periods, last_period = list(history.periods), len(history.periods) - 1
+    texts = [period_text(period) for period in periods]
     for measure in history.measures:
         known = ~np.isnan(history.measure(measure))
         reports = known.any(axis=0)
@@ -90,11 +91,11 @@ def _starts_and_ends(history: History) -> Iterator[tuple[str, Finding]]:
             for u in units.tolist():
                 found.setdefault((u, rule, int(positions[u])), []).append(measure)
     for u, rule, position in sorted(found, key=lambda key: (key[0], key[1] == "unit_ends", key[2])):
-        unit, period = history.units[u], history.periods[position]
+        unit = history.units[u]
         verb = "starts" if rule == "unit_starts" else "ends"
-        what = f"{unit} {verb} {period_text(period)}: {listed(found[u, rule, position], most=3)}"
+        what = f"{unit} {verb} {texts[position]}: {listed(found[u, rule, position], most=3)}"
         remedy = "expected if it opened, closed or changed its reporting then; else find the rows"
-        yield unit, Finding("note", rule, history.where(unit, period), what, remedy)
+        yield unit, Finding("note", rule, history.where(unit, periods[position]), what, remedy)
 
 
 def _negative_counts(cascade: Cascade, history: History) -> Iterator[Finding]:
@@ -118,16 +119,20 @@ def _negative_counts(cascade: Cascade, history: History) -> Iterator[Finding]:
 
 def _parents_that_differ(cascade: Cascade, history: History) -> Iterator[Finding]:
     place = {unit: position for position, unit in enumerate(history.units)}
+    families = {
+        unit.id: [place[child.id] for child in cascade.children(unit.id)]
+        for unit in cascade.units
+        if cascade.children(unit.id)
+    }
     for m, measure in enumerate(history.measures):
         rule = cascade.measures.get(measure)
         if rule is not None and rule.across == "same":
             continue
         values = history.values[:, :, m]
-        for unit in cascade.units:
-            below = [place[child.id] for child in cascade.children(unit.id)]
-            own = values[:, place[unit.id]]
-            if below and not np.isnan(own).all():
-                yield from _difference(history, measure, unit.id, own, values[:, below])
+        for unit, below in families.items():
+            own = values[:, place[unit]]
+            if not np.isnan(own).all():
+                yield from _difference(history, measure, unit, own, values[:, below])
 
 
 def _difference(

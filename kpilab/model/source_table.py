@@ -195,6 +195,15 @@ def _as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         numbers = column.to_numpy(dtype=float, na_value=np.nan)
         return numbers, np.zeros(len(numbers), dtype=bool)
+    if pd.api.types.infer_dtype(column, skipna=False) != "string":
+        return _as_stripped_numbers(column)
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, copy=True)
+    unread = np.isnan(numbers) & ~column.isin(MISSING_TEXTS).to_numpy()
+    numbers[unread], unread[unread] = _as_stripped_numbers(column[unread])
+    return numbers, unread
+
+
+def _as_stripped_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     texts = column.map(cell_text)
     absent = texts.isin(MISSING_TEXTS).to_numpy()
     numbers = pd.to_numeric(texts.where(~absent, None), errors="coerce").to_numpy(dtype=float)

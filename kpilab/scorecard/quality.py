@@ -126,8 +126,14 @@ def _jump_sizes(values: np.ndarray) -> np.ndarray:
     ndarray, shape (T - 2 * BREAK_WINDOW + 1, U)
         The first row is the period with the number `BREAK_WINDOW`.
     """
-    if len(values) <= 2 * BREAK_WINDOW:
-        return np.zeros((1, values.shape[1]))
+    size = np.zeros((max(len(values) - 2 * BREAK_WINDOW + 1, 1), values.shape[1]))
+    long_enough = (~np.isnan(values)).sum(axis=0) >= 2 * BREAK_WINDOW
+    if len(values) > 2 * BREAK_WINDOW and long_enough.any():
+        size[:, long_enough] = _jumps_of_long(values[:, long_enough])
+    return size
+
+
+def _jumps_of_long(values: np.ndarray) -> np.ndarray:
     medians = np.median(sliding_window_view(values, BREAK_WINDOW, axis=0), axis=2)
     shift = np.abs(medians[BREAK_WINDOW:] - medians[:-BREAK_WINDOW])
     changes = np.abs(np.diff(values, axis=0))
