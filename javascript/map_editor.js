@@ -9,7 +9,7 @@ import { keyboard } from "./keyboard.js";
 const OPTIONS = {
   physics: false,
   interaction: { hover: true, tooltipDelay: 120, multiselect: false, selectConnectedEdges: false, hoverConnectedEdges: false },
-  nodes: { margin: 8, widthConstraint: { minimum: 150, maximum: 204 } },
+  nodes: { margin: 8 },
   edges: { arrows: { to: { enabled: true, scaleFactor: 0.8 } }, font: { size: 24, strokeWidth: 6, strokeColor: "#ffffff" } },
 };
 const MANY = 120;
@@ -17,9 +17,9 @@ const MANY = 120;
 function visNode(node) {
   return {
     id: node.id, label: node.label, title: node.title, shape: node.shape, x: node.x, y: node.y, borderWidth: node.border,
-    borderWidthSelected: node.border + 2, fixed: node.kind !== "kpi",
+    borderWidthSelected: node.border + 2, fixed: node.kind !== "kpi", widthConstraint: node.shape === "box" ? { minimum: 150, maximum: 210 } : false,
     color: { background: node.colour, border: "#1f3a5f", highlight: { background: node.colour, border: "#d98200" }, hover: { background: "#eaf1f9", border: "#1f3a5f" } },
-    font: { color: node.font, size: 20 },
+    font: { color: node.font, size: node.size },
   };
 }
 
@@ -77,8 +77,13 @@ function render({ model, el: host }) {
   let waiting = null;
   function send(content) {
     sent += 1;
-    model.send({ ...content, number: sent });
     clearTimeout(waiting);
+    try {
+      model.send({ ...content, number: sent });
+    } catch (gone) {
+      sayLost(`The kernel was restarted or has gone (${gone.message}): this map cannot be edited any more.`);
+      return;
+    }
     waiting = setTimeout(() => sayLost("The kernel has not answered for five seconds: it is busy, or it was restarted."), 5000);
   }
   on("change:answered", () => { clearTimeout(waiting); lost.hidden = true; });
@@ -166,13 +171,15 @@ function render({ model, el: host }) {
   plane.addEventListener("pointerdown", (event) => {
     at = place(event);
     notice.hidden = true;
+    const tip = canvas.querySelector(".vis-tooltip");
+    if (tip) tip.style.visibility = "hidden";
     if (event.button || !(drawing !== event.shiftKey)) return;
     const from = kpiAt(at);
     if (!from || event.target.closest("svg, .kl-form")) return;
     event.stopPropagation();
-    plane.focus({ preventScroll: true });
-    keys.stand(from.entry);
     const begun = { ...at };
+    keys.stand(from.entry);
+    plane.focus({ preventScroll: true });
     drag(event, from, (target) => {
       const far = Math.hypot(at.x - begun.x, at.y - begun.y) > 12;
       if (far) ask(from.entry, target.entry);

@@ -83,7 +83,7 @@ def scene_of(
     layout = _moved(lay_out(cascade), positions)
     return {
         "nodes": [_node(cascade, place, statuses) for place in layout.places],
-        "edges": [*_ladder(cascade), *_arrows(cascade, links, layout), *_denied(cascade, denied)],
+        "edges": [*_ladder(cascade), *_arrows(cascade, links, layout), *_denied(denied, layout)],
         "bands": [
             [band.name, band.top, band.bottom, BAND_COLOURS[position % len(BAND_COLOURS)]]
             for position, band in enumerate(layout.bands)
@@ -124,6 +124,7 @@ def _node(cascade: Cascade, place: Place, statuses: Mapping[str, str] | None) ->
         "shape": style["shape"],
         "colour": colour,
         "font": style["font"],
+        "size": 17 if place.kind == "factor" else 20,
         "border": border_of(cascade, place),
         "x": place.x,
         "y": place.y,
@@ -161,10 +162,11 @@ def _arrows(cascade: Cascade, links: LinkResults | None, layout: Layout) -> list
     ]
 
 
-def _denied(cascade: Cascade, denied: MissingLinks | None) -> list[dict[str, Any]]:
+def _denied(denied: MissingLinks | None, layout: Layout) -> list[dict[str, Any]]:
     """Return the arrows that the map denies and history sees, one for each window of lags."""
     if denied is None:
         return []
+    places = {place.id: place for place in layout.places if place.kind == "kpi"}
     return [
         {
             "id": json.dumps([DENIED, one.link.cause, one.link.effect, *one.link.lag]),
@@ -176,13 +178,18 @@ def _denied(cascade: Cascade, denied: MissingLinks | None) -> list[dict[str, Any
             "title": one.reason,
             "verdict": DENIED,
             "colour": _DENIED_COLOUR,
-            "width": 3,
-            "dashes": [1, 4],
-            "smooth": {"enabled": True, "type": "curvedCCW", "roundness": 0.25},
+            "width": 4,
+            "dashes": [3, 5],
+            "smooth": _other_way(curve_of(places[one.link.cause], places[one.link.effect])),
         }
         for one in denied.denials
-        if one.verdict == "disagrees" and {one.link.cause, one.link.effect} <= {k.id for k in cascade.kpis}
+        if one.verdict == "disagrees" and {one.link.cause, one.link.effect} <= places.keys()
     ]
+
+
+def _other_way(curve: dict[str, object]) -> dict[str, object]:
+    """Bend to the side where a drawn arrow would not lie."""
+    return {**curve, "type": "curvedCW" if curve["type"] == "curvedCCW" else "curvedCCW"}
 
 
 def legend() -> list[dict[str, Any]]:
@@ -197,7 +204,7 @@ def legend() -> list[dict[str, Any]]:
         }
         for verdict, colour in COLOURS.items()
     ]
-    missing = {"name": "missing?", "sign": "", "colour": _DENIED_COLOUR, "width": 3, "dashes": [1, 4]}
+    missing = {"name": "missing?", "sign": "", "colour": _DENIED_COLOUR, "width": 4, "dashes": [3, 5]}
     return [*samples, missing]
 
 
