@@ -62,7 +62,8 @@ def test_notebook_keeps_the_houses_form(project_root, name):
     assert all(len(cell.source.splitlines()) <= 10 for cell in code)
     assert not any(re.search(r"^\s*def ", cell.source, re.MULTILINE) for cell in code)
     assert sum(bool(cell.outputs) for cell in code) >= 5  # something is compared
-    assert any("kl.choose_" in cell.source or "kl.Panel(" in cell.source for cell in code)
+    controls = re.compile(r"kl\.(choose_|Panel\(|CascadeBuilder|MapEditor)")
+    assert any(controls.search(cell.source) for cell in code)
     assert (project_root / "notebooks" / f"{name}.ipynb").stat().st_size < 300_000
 
 

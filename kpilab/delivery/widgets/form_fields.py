@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from kpilab.model.cascade import Cascade
 from kpilab.model.references import PLURAL, REFERENCES
 from kpilab.model.typed import COMPUTED, KIND
-from kpilab.words import KPI_KINDS, ActionKind, Better, Frequency, Sign, TargetStatus, Timing
+from kpilab.words import KPI_KINDS, ActionKind, Better, Frequency, Sign, TargetStatus, Timing, Transform
 
 Choices = Sequence[tuple[str, str]]
 
@@ -17,7 +17,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "factors": ("name", "id", "objective", "weight", "why"),
     "kpis": (
         "name", "id", "factor", KIND, COMPUTED, "better", "near", "unit_of_measure", "levels", "owner", "process",
-        "parent", "timing", "weight", "why",
+        "parent", "timing", "weight", "why", "tolerance", "every", "transform", "coverage",
     ),
     "units": ("name", "unit", "level", "parent", "owner"),
     "owners": ("name", "id", "unit"),
@@ -31,6 +31,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 _LITERALS: dict[tuple[str, str], Any] = {
     ("cascade", "frequency"): Frequency, ("kpis", "better"): Better, ("kpis", "timing"): Timing,
+    ("kpis", "every"): Frequency, ("kpis", "transform"): Transform,
     ("links", "sign"): Sign, ("actions", "kind"): ActionKind, ("actions", "status"): TargetStatus,
     ("targets", "status"): TargetStatus,
 }  # fmt: skip
@@ -42,7 +43,7 @@ _SAID = {
     "because": "Because", "lag": "Lag (periods)", "min_effect": "Least effect", "expects": "Expected changes",
     "near": "Near what", "unit_of_measure": "Unit of measure", "levels": "Levels", "cascade": "Name",
     "parent": "Parent", "history": "History file", "year_start": "Year begins in month", "red_flag": "Red flag",
-    "supports": "Supports goal", "factor": "Success factor",
+    "supports": "Supports goal", "every": "Observed every", "factor": "Success factor",
 }  # fmt: skip
 _HINTS = {
     ("kpis", COMPUTED): "measures: a / b, or a formula: a * b", ("links", "lag"): "1, or a range: 0-2",
@@ -52,6 +53,8 @@ _HINTS = {
     ("actions", "units"): "with commas; empty: all", ("actions", "expects"): "kpi: -10%, other: 0.05",
     ("actions", "start"): "2024-01", ("targets", "from"): "2024-01", ("targets", "to"): "empty: for good",
     ("objectives", "weight"): "0 to 1", ("factors", "weight"): "0 to 1", ("kpis", "weight"): "0 to 1",
+    ("kpis", "tolerance"): "share off the target that is near: 0.05",
+    ("kpis", "coverage"): "least share of children: 1",
     ("kpis", "unit_of_measure"): "share, hours, …",
 }  # fmt: skip
 BY_RULE = {
