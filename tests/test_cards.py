@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 import kpilab as kl
+from kpilab.delivery import card_words
 from kpilab.delivery.cards import CardMaker
 from kpilab.scorecard.rollup import scorecard_span
 
@@ -88,3 +89,10 @@ def test_only_the_newest_actions_are_told_and_the_others_counted(example_cascade
     text = kl.line_of_sight(cascade, example_history, owner="flow_lead").text
     assert [year for year in years if f"“Plan {year}” has run since" in text] == [2017, 2018, 2019]
     assert "7 more began in 2016-01 or before." in text
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.000712, "+0.00071 runs"), (-0.00031, "−0.00031 runs"), (2.0, "+2 runs")]
+)
+def test_a_tiny_number_is_written_with_its_zeros(value, said):
+    assert card_words._signed(value, "runs") == said

@@ -74,6 +74,15 @@ def test_a_formula_is_exact_and_stays_at_its_unit(panels):
     assert worth.conf_low == pytest.approx(worth.change)
 
 
+def test_a_step_is_first_added_up_to_the_unit_that_has_the_whole_path(panels):
+    """One point less of x at shop A is a quarter of a point at the company, where alone there is m."""
+    cascade, at = panels
+    kpis = tuple(k.model_copy(update={"levels": ("company",)}) if k.id == "m" else k for k in cascade.kpis)
+    worth = worth_of_step(cascade.replace(kpis=kpis), at, LINKS, ["x", "m"], "a")
+    assert (worth.step, worth.unit) == (-0.01, "all")
+    assert worth.change == pytest.approx(-0.01 / 4 * -0.5)
+
+
 def test_an_untested_arrow_is_worth_nothing_known(panels):
     assert worth_of_step(*panels, [], ["x", "m"], "a") is None
 

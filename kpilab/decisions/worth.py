@@ -92,7 +92,8 @@ def worth_of_step(
         Where the KPIs stand over the period.
     links : iterable of tested links
     path : sequence of str
-        KPIs, joined by arrows or formulas.
+        KPIs, joined by arrows or formulas. Where the later ones exist only further up, as runs do for a team and
+        not for a player, the step is first added up to the nearest unit that has them all.
     unit : str
 
     Returns
@@ -100,13 +101,13 @@ def worth_of_step(
     Worth or None
         None where a value or an estimate on the path is missing.
     """
-    at = cascade.unit_places[unit]
+    at, part = _beginning(cascade, panels, path, unit)
     current = {kpi: float(panels[kpi].values[0, at]) for kpi in path}
     first = cascade.kpi(path[0])
     if np.isnan(list(current.values())).any():
         return None
-    step = natural_step(first, current[first.id])
-    moved = _on_scale(first, current[first.id] + step) - _on_scale(first, current[first.id])
+    step = natural_step(first, float(panels[first.id].values[0, cascade.unit_places[unit]]))
+    moved = _on_scale(first, current[first.id] + part * step) - _on_scale(first, current[first.id])
     fitted = {(link.cause, link.effect): link.fit for link in links if link.fit is not None}
     slopes, errors = [], []
     for cause, effect in zip(path, path[1:], strict=False):
@@ -124,6 +125,28 @@ def worth_of_step(
     top, share = _carried_up(cascade, panels[last.id], last, at)
     change, one, other = (share * each for each in changes)
     return Worth(step, last.id, top, change, min(one, other), max(one, other))
+
+
+def _beginning(
+    cascade: Cascade, panels: Mapping[str, KpiPanel], path: Sequence[str], unit: str
+) -> tuple[int, float]:
+    """Return the nearest unit at or above that has all KPIs of a path, and which part of a step arrives there."""
+    kpis = [cascade.kpi(each) for each in path]
+    levels = set(cascade.levels).intersection(*(cascade.levels_of(kpi) for kpi in kpis))
+    here = at = cascade.unit_places[unit]
+    while cascade.units[at].level not in levels and cascade.units[at].parent is not None:
+        at = cascade.unit_places[str(cascade.units[at].parent)]
+    return at, _part(kpis[0], panels[path[0]], here, at)
+
+
+def _part(kpi: Kpi, panel: KpiPanel, here: int, above: int) -> float:
+    """Return which part of a change at a unit arrives at one above; NaN where it cannot be said."""
+    if kpi.kind == "sum" or here == above:
+        return 1.0
+    if kpi.kind not in ("ratio", "mean"):
+        return float("nan")
+    whole = panel.denominator[0, above]
+    return float(panel.denominator[0, here] / whole) if whole else float("nan")
 
 
 def _edge(
@@ -164,12 +187,8 @@ def _carried_up(cascade: Cascade, panel: KpiPanel, kpi: Kpi, at: int) -> tuple[s
         if cascade.unit(above).level in levels:
             top = cascade.unit(above)
         above = cascade.unit(above).parent
-    if kpi.kind == "sum" or top.id == cascade.units[at].id:
-        return top.id, 1.0
-    here, whole = panel.denominator[0, at], panel.denominator[0, cascade.unit_places[top.id]]
-    return (
-        (top.id, float(here / whole)) if whole and not np.isnan(here / whole) else (cascade.units[at].id, 1.0)
-    )
+    part = _part(kpi, panel, at, cascade.unit_places[top.id])
+    return (cascade.units[at].id, 1.0) if np.isnan(part) else (top.id, part)
 
 
 def _on_scale(kpi: Kpi, value: float) -> float:

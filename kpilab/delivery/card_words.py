@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -176,8 +177,14 @@ def _inner(text: str) -> str:
 def _amount(value: float, measured: str) -> str:
     if measured == "share":
         points = 100 * value
-        return f"{points:.2g} point" + ("" if points == 1 else "s")
-    return quantity(value, measured)
+        return f"{_tiny(points) or format(points, '.2g')} point" + ("" if points == 1 else "s")
+    tiny = _tiny(value)
+    return f"{tiny} {measured}".rstrip() if tiny else quantity(value, measured)
+
+
+def _tiny(value: float) -> str:
+    """Write what is below a thousandth with its zeros, not with an exponent; anything else as ``""``."""
+    return f"{Decimal(f'{value:.2g}'):f}" if 0 < abs(value) < 0.001 else ""
 
 
 def _signed(value: float, measured: str) -> str:
