@@ -45,7 +45,7 @@ export function detailPanel(detail, state, act) {
     el("p", { class: "estimate" }, detail.estimate),
     el("p", {}, detail.reason),
     picture,
-    el("p", {}, `Assumed: ${detail.sign}, ${lag} ${state.frequency}${lag === 1 ? "" : "s"} later${detail.level ? `, tested at ${detail.level}` : ""}.`),
+    el("p", {}, `Assumed: ${detail.sign.replace("-", "−")}, ${lag} ${state.frequency}${lag === 1 ? "" : "s"} later${detail.level ? `, tested at ${detail.level}` : ""}.`),
     ...(detail.because ? [el("p", {}, `Because: ${detail.because}`)] : []),
     el("div", { class: "buttons" }, button("Change…", act.edit), button("Delete", act.remove), button("Close", act.close))];
 }

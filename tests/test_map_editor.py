@@ -71,6 +71,13 @@ def test_results_of_another_cascade_are_not_kept(example):
     pd.testing.assert_frame_equal(again.tidy(), kl.fit_links(other, history).tidy())
 
 
+def test_nothing_moves_under_the_hand_that_draws(editor):
+    before = [(n["id"], n["x"], n["y"]) for n in editor.scene["nodes"]]
+    page_says(editor, "draw", entry={"cause": "attendances", "effect": "ops_planned", "lag": 1})
+    page_says(editor, "draw", entry=NEW)
+    assert [(n["id"], n["x"], n["y"]) for n in editor.scene["nodes"]] == before
+
+
 def test_undo_redo_reroute_and_delete_follow_the_draft(editor):
     page_says(editor, "draw", entry=NEW)
     edge = editor.detail["edge"]

@@ -1,5 +1,6 @@
 """Where everything stands on a strategy map: bands by perspective, rows by noun and level, crossings kept few."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -144,8 +145,8 @@ def _rows(cascade: Cascade, perspective: str) -> list[list[tuple[str, str]]]:
 
 
 def _broken(row: list[tuple[str, str]], most: int = 7) -> list[list[tuple[str, str]]]:
-    """Break a long row into several of about the same length."""
-    n_rows = -(-len(row) // most)
+    """Break a long row into several of about the same length; hundreds of KPIs make a square, not a tower."""
+    n_rows = -(-len(row) // max(most, math.isqrt(len(row))))
     size = -(-len(row) // n_rows)
     return [row[i : i + size] for i in range(0, len(row), size)]
 

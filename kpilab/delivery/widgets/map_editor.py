@@ -12,6 +12,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from kpilab.delivery.layout import Layout
 from kpilab.delivery.widgets.map_scene import (
     DENIED,
     detail_of,
@@ -21,6 +22,7 @@ from kpilab.delivery.widgets.map_scene import (
     link_by_edge,
     profile_svg,
     scene_of,
+    settled,
     shared_levels,
     worst_first,
 )
@@ -90,6 +92,7 @@ class MapEditor(anywidget.AnyWidget):
         self.denied: MissingLinks | None = None
         self._history = history
         self._statuses: Mapping[str, str] | None = None
+        self._layout: Layout | None = None
         self._selected = ""
         self._said = 0
         self._work = ThreadPoolExecutor(max_workers=1, thread_name_prefix="map")
@@ -191,8 +194,9 @@ class MapEditor(anywidget.AnyWidget):
     def _show(self) -> None:
         """Send what the page shows."""
         draft = self.draft
+        self._layout = settled(draft.cascade, self._layout, draft.positions)
         self.scene = scene_of(
-            draft.cascade, self.links, draft.positions, statuses=self._statuses, denied=self.denied
+            draft.cascade, self.links, self._layout, statuses=self._statuses, denied=self.denied
         )
         self.state = {
             "title": draft.cascade.name,

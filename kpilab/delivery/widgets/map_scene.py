@@ -61,7 +61,7 @@ def link_by_edge(cascade: Cascade, edge: str) -> Link | None:
 def scene_of(
     cascade: Cascade,
     links: LinkResults | None,
-    positions: Positions,
+    layout: Layout,
     *,
     statuses: Mapping[str, str] | None = None,
     denied: MissingLinks | None = None,
@@ -73,14 +73,13 @@ def scene_of(
     cascade : Cascade
     links : LinkResults, optional
         What is tested so far; other arrows are *untested*.
-    positions : mapping of KPI to (x, y)
-        Where KPIs were put by hand; the others stand where the layout puts them.
+    layout : Layout
+        Of `settled`.
     statuses : mapping of KPI to status, optional
         Colours the KPIs.
     denied : MissingLinks, optional
         Arrows that history disagrees with the map about are added.
     """
-    layout = _moved(lay_out(cascade), positions)
     return {
         "nodes": [_node(cascade, place, statuses) for place in layout.places],
         "edges": [*_ladder(cascade), *_arrows(cascade, links, layout), *_denied(denied, layout)],
@@ -92,7 +91,14 @@ def scene_of(
     }
 
 
-def _moved(layout: Layout, positions: Positions) -> Layout:
+def settled(cascade: Cascade, before: Layout | None, positions: Positions) -> Layout:
+    """Return where everything stands: what was put by hand there, the rest where it stood as long as nothing is new.
+
+    An arrow more would otherwise reorder the rows under the hand that draws it.
+    """
+    layout = lay_out(cascade)
+    if before is not None and before.bands == layout.bands and _all_of(before) == _all_of(layout):
+        layout = before
     moved = (
         Place(place.kind, place.id, *positions[place.id])
         if place.kind == "kpi" and place.id in positions
@@ -100,6 +106,10 @@ def _moved(layout: Layout, positions: Positions) -> Layout:
         for place in layout.places
     )
     return Layout(tuple(moved), layout.bands, layout.width, layout.height)
+
+
+def _all_of(layout: Layout) -> set[tuple[str, str]]:
+    return {(place.kind, place.id) for place in layout.places}
 
 
 def _node_id(kind: str, entry: str) -> str:
