@@ -27,6 +27,6 @@ for (const name of [...packages].sort()) {
   const { version, license } = JSON.parse(await readFile(`${folder}/package.json`, "utf8"));
   const file = (await readdir(folder)).sort().reverse().find((each) => /^licen[cs]e/i.test(each));
   const text = file ? await readFile(`${folder}/${file}`, "utf8") : `Licence: ${license}\n`;
-  texts.push(`---- ${name} ${version} (${license})\n\n${text.trim()}\n`);
+  texts.push(`---- ${name} ${version} (${license})\n\n${text.replaceAll("\r", "").trim()}\n`);
 }
 await writeFile(`${out}/map_editor.LICENSES.txt`, texts.join("\n"));

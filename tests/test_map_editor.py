@@ -1,6 +1,8 @@
 """The kernel's side of the map editor: what the page asks is done by the draft, and tested as fit_links tests it."""
 
+import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -202,3 +204,14 @@ def test_status_colours_say_their_status_in_words_too(editor, example):
     nation = kl.roll_up(cascade, history).at("nation").table.set_index("kpi")["status"]
     labels = {n["entry"]: n["label"] for n in editor.scene["nodes"] if n["kind"] == "kpi"}
     assert all(labels[kpi].endswith(status) for kpi, status in nation.items())
+
+
+def test_the_bundle_names_no_host_to_load_from_and_brings_its_licences(project_root):
+    static = Path(kl.__file__).parent / "delivery" / "static"
+    bundled = json.loads((project_root / "javascript" / "package.json").read_text())["devDependencies"]
+    licences = (static / "map_editor.LICENSES.txt").read_text(encoding="utf-8")
+    assert all(f"---- {name} {version} (" in licences for name, version in bundled.items() if name != "esbuild")
+    script = (static / "map_editor.js").read_text(encoding="utf-8")
+    assert "import(" not in script
+    assert "fetch(" not in script
+    assert "XMLHttpRequest" not in script
