@@ -70,7 +70,7 @@ def same_period_loop(motions: Mapping[str, Motion]) -> list[str]:
     at_once = nx.DiGraph([edge for edge in whole.edges if whole.edges[edge]["lag"] == 0])
     if nx.is_directed_acyclic_graph(at_once):
         return []
-    loop = min(nx.simple_cycles(at_once), key=lambda names: (len(names), sorted(names)))
+    loop = [cause for cause, _ in nx.find_cycle(at_once)]
     first = loop.index(min(loop))
     return [*loop[first:], *loop[:first], loop[first]]
 
