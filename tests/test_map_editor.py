@@ -210,7 +210,9 @@ def test_the_bundle_names_no_host_to_load_from_and_brings_its_licences(project_r
     static = Path(kl.__file__).parent / "delivery" / "static"
     bundled = json.loads((project_root / "javascript" / "package.json").read_text())["devDependencies"]
     licences = (static / "map_editor.LICENSES.txt").read_text(encoding="utf-8")
-    assert all(f"---- {name} {version} (" in licences for name, version in bundled.items() if name != "esbuild")
+    assert all(
+        f"---- {name} {version} (" in licences for name, version in bundled.items() if name != "esbuild"
+    )
     script = (static / "map_editor.js").read_text(encoding="utf-8")
     assert "import(" not in script
     assert "fetch(" not in script
