@@ -127,6 +127,38 @@ def test_hopeless_data_is_untestable_with_the_reason_and_never_nan(tmp_path, spo
     assert result.reason.startswith("Cannot be tested")
 
 
+def test_units_with_disjoint_periods_are_untestable_because_nobody_can_be_compared(tmp_path):
+    series = chain(n_units=12)
+    for values in series.values():
+        for unit in range(12):
+            values[: 8 * unit, unit] = np.nan
+            values[8 * (unit + 1) :, unit] = np.nan
+    result = kl.fit_links(*simulated(tmp_path, series, [X_TO_M]))[0]
+    assert result.verdict == "untestable"
+    assert "shares both its unit and its period with others" in result.reason
+
+
+def test_an_effect_that_copies_its_cause_is_untestable_and_named(tmp_path):
+    series = chain(n_units=12)
+    series["m"] = np.roll(series["x"], 1, axis=0)
+    result = kl.fit_links(*simulated(tmp_path, series, [X_TO_M]))[0]
+    assert result.verdict == "untestable"
+    assert "'m' follows exactly from 'x'" in result.reason
+
+
+@pytest.mark.parametrize(("name", "scale", "shift"), [("m", 1e12, 0.0), ("x", 1e-9, 0.0), ("x", 1.0, 1e9)])
+def test_units_of_measure_change_the_estimate_in_proportion_and_nothing_else(tmp_path, name, scale, shift):
+    """Least squares is equivariant: statistic, p and verdict stay, the estimate follows the units."""
+    series = chain(n_units=12)
+    moved = {**series, name: scale * series[name] + shift}
+    before = kl.fit_links(*simulated(tmp_path / "before", series, [X_TO_M]))[0]
+    after = kl.fit_links(*simulated(tmp_path / "after", moved, [X_TO_M]))[0]
+    factor = scale if name == "m" else 1 / scale
+    np.testing.assert_allclose(after.estimate, factor * before.estimate, rtol=1e-5)
+    np.testing.assert_allclose(after.fit.statistic, before.fit.statistic, rtol=1e-5)
+    assert after.verdict == before.verdict
+
+
 def test_levels_at_which_the_kpis_do_not_meet_are_untestable(tmp_path):
     links = kl.fit_links(*simulated(tmp_path, chain(), [X_TO_M + ", at: company"]))
     assert links[0].verdict == "untestable"

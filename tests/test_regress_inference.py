@@ -126,7 +126,10 @@ def test_benjamini_hochberg_matches_the_paper_of_1995():
     [
         lambda: tost(0.1, 0.0, 10, 1.0),
         lambda: tost(0.1, 1.0, 10, 0.0),
+        lambda: tost(float("nan"), 1.0, 10, 1.0),
         lambda: detectable_effect(float("nan"), 10),
+        lambda: robustness_value(float("nan"), 10),
+        lambda: robustness_value(float("inf"), 10),
         lambda: detectable_effect(1.0, 10, power=0.01),
         lambda: robustness_value(2.0, 0),
         lambda: robustness_value(2.0, 10, alpha=2),

@@ -401,3 +401,23 @@ def test_inverse_root_is_that_of_the_eigenvalues(rank):
     np.testing.assert_allclose(
         inverse_root_times(loadings, values), vector @ (root[:, None] * (vector.T @ values))
     )
+
+
+@pytest.mark.parametrize("lags", [0, 1, 3])
+def test_driscoll_kraay_counts_calendar_time_in_an_unbalanced_panel_with_a_gap(lags):
+    """By definition: Bartlett-weighted sums of scores of the regression with all dummies."""
+    rng = np.random.default_rng(1)
+    unit, period = np.repeat(np.arange(9), 17), np.tile(np.arange(17), 9)
+    X = rng.normal(size=(len(unit), 2))
+    y = X @ [0.5, -0.2] + rng.normal(size=17)[period] + rng.normal(size=len(unit))
+    kept = (rng.random(len(unit)) > 0.2) & (period != 5) & (period != 6)
+    y, X, unit, period = y[kept], X[kept], unit[kept], period[kept]
+    calendar = np.unique(period)
+    dummies = [unit[:, None] == np.arange(9), period[:, None] == calendar[1:]]
+    full = np.column_stack([X, *dummies]).astype(float)
+    inverse = np.linalg.pinv(full)
+    scores = inverse[:2] * (y - full @ (inverse @ y))
+    sums = np.array([scores[:, period == when].sum(axis=1) for when in calendar])
+    kernel = np.maximum(0.0, 1.0 - np.abs(calendar[:, None] - calendar) / (lags + 1))
+    found = panel(y, X, unit, period, "both", "driscoll_kraay", lags)
+    np.testing.assert_allclose(found.std_error, np.sqrt(np.diag(sums.T @ kernel @ sums)), rtol=1e-8)

@@ -321,7 +321,7 @@ def _tried(cascade: Cascade, builder: LinkDataBuilder, link: Link) -> LinkResult
         fit = estimate(equation)
     except NotEstimable as error:
         n_obs, n_units = (len(equation.y), equation.n_units) if equation else _counted(data)
-        said = f"Cannot be tested: {_in_words(error, link)}."
+        said = f"Cannot be tested: {_in_words(error, link, estimated=equation is not None)}."
         frequency = data.frequency if data else cascade.frequency
         return LinkResult(link, level, frequency, "untestable", said, n_obs=n_obs, n_units=n_units)
     regimes = by_regime(cascade, data, equation)
@@ -344,12 +344,15 @@ def _tried(cascade: Cascade, builder: LinkDataBuilder, link: Link) -> LinkResult
     )
 
 
-def _in_words(error: NotEstimable, link: Link) -> str:
+def _in_words(error: NotEstimable, link: Link, *, estimated: bool) -> str:
     """Say for the reader of a map what the arrays could not answer."""
+    if not estimated:
+        return str(error).rstrip(".")
     beyond = "beyond what its unit, its period and the controls already say"
     said = {
         "no variation": f"'{link.cause}' or '{link.effect}' does not vary {beyond}",
         "collinear": f"'{link.cause}' moves together with its controls; nothing of its own is left",
+        "identity": f"'{link.effect}' follows exactly from '{link.cause}' and its controls: arithmetic",
     }
     return said.get(error.reason, str(error).rstrip("."))
 

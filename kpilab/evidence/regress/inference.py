@@ -40,7 +40,7 @@ def tost(estimate: float, std_error: float, df: float, bound: float) -> float:
     Raises
     ------
     ValueError
-        If `std_error`, `df` or `bound` is not positive.
+        If `std_error`, `df` or `bound` is not positive, or `estimate` is not a number.
 
     References
     ----------
@@ -52,6 +52,7 @@ def tost(estimate: float, std_error: float, df: float, bound: float) -> float:
     >>> round(tost(0.0, 1.0, 30, 2.0), 4)
     0.0273
     """
+    _finite(estimate=estimate)
     _positive(std_error=std_error, df=df, bound=bound)
     not_below = special.stdtr(df, -(estimate + bound) / std_error)
     not_above = special.stdtr(df, (estimate - bound) / std_error)
@@ -137,6 +138,7 @@ def robustness_value(t: float, df: float, q: float = 1, alpha: float | None = No
     >>> round(robustness_value(4.18, 783), 3), round(robustness_value(4.18, 783, alpha=0.05), 3)
     (0.139, 0.076)
     """
+    _finite(t=t)
     _positive(df=df, q=q)
     if alpha is not None and (not 0 < alpha <= 1 or df <= 1):
         raise ValueError(f"alpha must lie in (0, 1] with df above 1, not alpha={alpha}, df={df}")
@@ -253,3 +255,9 @@ def _positive(**values: float) -> None:
     for name, value in values.items():
         if not (value > 0 and np.isfinite(value)):
             raise ValueError(f"{name} must be above 0 and finite, not {value}")
+
+
+def _finite(**values: float) -> None:
+    for name, value in values.items():
+        if not np.isfinite(value):
+            raise ValueError(f"{name} must be finite, not {value}")

@@ -106,7 +106,7 @@ def usable_rows(
         raise ValueError("weights must be positive")
     used = _without_singletons(present, units, times, effects)
     if not used.any():
-        raise NotEstimable(f"none of the {len(target)} rows is usable", reason="too few rows")
+        raise _none_usable(int(present.sum()), len(target))
     order = np.flatnonzero(used)
     order = order[np.lexsort((times[order], units[order], clusters[order]))]
     unit_codes, unit_labels = _recode(units[order], unit_labels)
@@ -125,7 +125,7 @@ def chosen_rows(rows: Rows, chosen: NDArray[np.bool_], effects: Effects) -> Rows
     """Return some of the usable rows as a panel of their own; `order` counts the chosen rows."""
     used = _without_singletons(chosen, rows.unit, rows.period, effects)
     if not used.any():
-        raise NotEstimable(f"none of {int(chosen.sum())} rows is usable", reason="too few rows")
+        raise _none_usable(int(chosen.sum()), int(chosen.sum()))
     unit, unit_labels = _recode(rows.unit[used], rows.unit_labels)
     period, calendar = _recode(rows.period[used], rows.calendar)
     cluster, cluster_labels = _recode(rows.cluster[used], rows.cluster_labels)
@@ -205,6 +205,14 @@ def _without_singletons(
         if not alone.any():
             return used
         used &= ~alone
+
+
+def _none_usable(present: int, given: int) -> NotEstimable:
+    """Say whether the rows lack values, or company in their unit and period."""
+    said = f"none of the {given} rows is usable: each lacks a value"
+    if present:
+        said = f"none of the {present} complete rows shares both its unit and its period with others"
+    return NotEstimable(said, reason="too few rows")
 
 
 def _recode(codes: Ints, labels: NDArray[Any]) -> tuple[Ints, NDArray[Any]]:
