@@ -89,6 +89,13 @@ def test_another_id_renames_and_another_factor_moves(builder):
     assert builder.entries.value == ("kpis", "phone")
 
 
+def test_files_that_go_on_naming_a_unit_are_said(builder):
+    choose(builder, "Units", ("units", "ann"))
+    builder.form.fill({"unit": "anna"})
+    assert "history.csv goes on saying &#x27;ann&#x27;" in builder.form.rows["unit"].message.value
+    assert not builder.apply.disabled
+
+
 def test_wrong_field_is_told_beside_it_and_cannot_be_added(builder):
     press(builder, "+ KPI")
     assert builder.apply.disabled

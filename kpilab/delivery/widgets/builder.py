@@ -12,7 +12,7 @@ from typing import Any
 
 import ipywidgets
 
-from kpilab.delivery.widgets.entry_form import BAD, EntryForm, said
+from kpilab.delivery.widgets.entry_form import EntryForm, said
 from kpilab.delivery.widgets.judging import (
     WHOLE,
     Judgement,
@@ -23,6 +23,7 @@ from kpilab.delivery.widgets.judging import (
     judged_change,
 )
 from kpilab.delivery.widgets.outline import NOUNS, SINGULAR, VIEWS, outline
+from kpilab.delivery.widgets.save_page import RecoveryBanner, SavePage
 from kpilab.delivery.widgets.side_pages import (
     AskPage,
     CataloguePage,
@@ -34,7 +35,6 @@ from kpilab.delivery.widgets.side_pages import (
     heading,
     problem_lines,
     stakes_of_removal,
-    stakes_of_save,
 )
 from kpilab.model import editing
 from kpilab.model.cascade import Cascade
@@ -122,7 +122,7 @@ class CascadeBuilder(ipywidgets.VBox):
         bar = ipywidgets.HBox(
             [self._undo, self._redo, self._save, self.state], layout={"align_items": "center"}
         )
-        self.banner = ipywidgets.VBox(self._recovery())
+        self.banner = RecoveryBanner(self.draft)
         self.view = ipywidgets.Dropdown(options=VIEWS, layout={"width": "auto"}, tooltip="Which part to list")
         self.entries = ipywidgets.Select(rows=22, layout={"width": "auto"}, tooltip="Choose an entry")
         self.adders = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
@@ -326,34 +326,11 @@ class CascadeBuilder(ipywidgets.VBox):
         self._tried(lambda: self.draft.remove(noun, key, with_dependents=with_dependents))
 
     def _ask_save(self) -> None:
-        stakes = stakes_of_save(self.draft.changes(), self.draft.difference())
-        question = AskPage(
-            "Save this?",
-            stakes,
-            yes="Confirm and save",
-            does=self._save_now,
-            back=lambda: self._open(self._place),
-            danger=False,
-        )
-        self.message = ipywidgets.HTML()
-        self._show(question, self.message)
+        self._show(SavePage(self.draft, lambda: self._open(self._place), self._saved))
 
-    def _save_now(self, *, overwrite: bool = False) -> None:
-        try:
-            written = self.save(overwrite=overwrite)
-        except InputError as error:
-            again = button(
-                "Overwrite it", lambda: self._save_now(overwrite=True), icon="warning", style="danger"
-            )
-            lines = ipywidgets.HTML(problem_lines(error.problems))
-            back = button("Back", lambda: self._open(self._place), icon="arrow-left")
-            self._show(heading("Somebody else changed a file"), lines, ipywidgets.HBox([back, again]))
-            return
-        except OSError as error:
-            self.message.value = said(f"{error.filename}: {error.strerror}; the edits are still here", BAD)
-            return
-        names = ", ".join(path.name for path in written) or "nothing changed"
-        self.message.value = said(f"Saved in {self.cascade.folder.name}: {names}.")
+    def _saved(self, sentence: str) -> None:
+        self._open(self._place)
+        self.message.value = said(sentence)
 
     # Other pages ----------------------------------------------------------------------------------------------
 
@@ -413,27 +390,6 @@ class CascadeBuilder(ipywidgets.VBox):
                     self.draft.change("kpis", kpi, each.entry)
 
         self._tried(edit)
-
-    # Edits of an earlier sitting ------------------------------------------------------------------------------
-
-    def _recovery(self) -> list[Any]:
-        folder = self.cascade.folder
-        if self.draft.can_undo or not folder.is_dir() or not Draft.has_unsaved(folder):
-            return []
-        text = said(
-            "Edits of an earlier sitting were never saved (the kernel stopped, or the page was closed).", BAD
-        )
-        bring = button("Bring them back", self._recover, icon="history", style="info")
-        give_up = button("Give them up", self._give_up, icon="trash")
-        return [ipywidgets.HTML(text), ipywidgets.HBox([bring, give_up])]
-
-    def _recover(self) -> None:
-        self.draft.take_up()
-        self.banner.children = ()
-
-    def _give_up(self) -> None:
-        Draft.discard(self.cascade.folder)
-        self.banner.children = self._recovery()
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets
 
 from kpilab.delivery.widgets.form_fields import BY_RULE, Field, fields_of
+from kpilab.delivery.widgets.judging import RENAMED
 from kpilab.model.cascade import Cascade
 from kpilab.model.draft import id_from
 from kpilab.model.typed import COMPUTED
@@ -142,9 +143,9 @@ class EntryForm(ipywidgets.VBox):
             if not untouched:
                 beside.get(self._place(problem), rest).append(said(problem.message, BAD))
         for finding in () if untouched else findings:
-            beside.get(BY_RULE.get(finding.rule, ""), rest).append(
-                said(f"{finding.severity}: {finding.what}; {finding.remedy}", WEAK)
-            )
+            beside.get(
+                self._identity if finding.rule == RENAMED else BY_RULE.get(finding.rule, ""), rest
+            ).append(said(f"{finding.severity}: {finding.what}; {finding.remedy}", WEAK))
         for name, row in self.rows.items():
             row.tell("".join(beside[name]))
         self.rest.value = "".join(rest)

@@ -13,6 +13,7 @@ from kpilab.problems import Finding, InputError, Problem
 Place = tuple[str, Any]
 """A noun and the key of an entry."""
 
+RENAMED = "renamed_elsewhere"
 WHOLE: Place = (editing.WHOLE, "")
 Judgement = tuple[Sequence[Problem], Sequence[Finding]]
 
@@ -33,12 +34,14 @@ def judged_change(cascade: Cascade, place: Place, texts: dict[str, str]) -> Judg
         )
     position = editing.place_of(cascade, noun, key)
 
+    new: Any = texts.get(identity_of(noun), key) if has_id(noun) else key
+
     def tried() -> Cascade:
-        new: Any = texts.get(identity_of(noun), key) if has_id(noun) else key
         after = editing.rename(cascade, noun, key, new) if new != key else cascade
         return editing.change(after, noun, new, typed(noun, texts))
 
-    return _judged(tried, noun, lambda after: getattr(after, noun)[position])
+    problems, findings = _judged(tried, noun, lambda after: getattr(after, noun)[position])
+    return problems, [*findings, *(_named_elsewhere(cascade, noun, key) if new != key else ())]
 
 
 def has_id(noun: str) -> bool:
@@ -49,6 +52,18 @@ def has_id(noun: str) -> bool:
 def identity_of(noun: str) -> str:
     """Return what the id of a noun is called in its file."""
     return "unit" if noun == "units" else "id"
+
+
+def _named_elsewhere(cascade: Cascade, noun: str, key: str) -> list[Finding]:
+    """Say which files beside the cascade go on naming an entry by its old id: no edit reaches them."""
+    files = [", ".join(cascade.history.path) or "the query of history"] if noun == "units" else []
+    pay = cascade.folder / "pay.yaml"
+    if noun in ("units", "owners", "kpis", "objectives") and pay.is_file():
+        files += [pay.name] if key in pay.read_text(encoding="utf-8", errors="replace") else []
+    return [
+        Finding("warning", RENAMED, file, f"{file} goes on saying '{key}'", "rename it there too")
+        for file in files
+    ]
 
 
 def _judged(tried: Callable[[], Cascade], noun: str, entry_of: Callable[[Cascade], Any]) -> Judgement:
