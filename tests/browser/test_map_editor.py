@@ -33,7 +33,6 @@ def open_editor(lab, folder, *more, options=""):
         f"editor = kl.MapEditor(cascade, history{options})\neditor",
         *more,
     )
-    page.set_default_timeout(20_000)
     page.locator(".kl-map[data-painted]").wait_for()
     page.locator(".kl-foot progress").wait_for(state="hidden")
     page.locator(".kl-map").scroll_into_view_if_needed()
