@@ -11,6 +11,9 @@ __version__ = "0.1.0"
 _HOME = {
     "read_cascade": "kpilab.model.files",
     "write_cascade": "kpilab.model.saving",
+    "write_workbook": "kpilab.model.workbook",
+    "read_workbook": "kpilab.model.workbook_reading",
+    "import_workbook": "kpilab.model.workbook_reading",
     "read_history": "kpilab.model.history",
     "Draft": "kpilab.model.draft",
     "check": "kpilab.checkup",

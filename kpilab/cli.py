@@ -421,6 +421,35 @@ def diff(
 
 
 @app.command()
+def export(
+    folder: Folder,
+    book: Annotated[Path, typer.Argument(metavar="BOOK.xlsx", help="The workbook to write.")],
+    pay: Annotated[
+        bool, typer.Option("--pay", help="With pay.yaml, which is confidential; only you can read the file.")
+    ] = False,
+) -> None:
+    """Write a cascade as an Excel workbook, a sheet per noun, and say what it does not hold."""
+    from kpilab.model.workbook import left_out
+
+    cascade = kl.read_cascade(folder)
+    print(kl.write_workbook(cascade, book, pay=pay), *left_out(cascade, pay=pay)[1:], sep="\n")
+
+
+@app.command("import")
+def import_book(
+    book: Annotated[Path, typer.Argument(metavar="BOOK.xlsx", help="A workbook made by export.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The cascade folder to write.")],
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Change the cascade that is there; without: say what would change."),
+    ] = False,
+) -> None:
+    """Write what a workbook says into a cascade folder; comments that stand there are kept."""
+    written = kl.import_workbook(book, folder, overwrite=overwrite)
+    print(*written or ["nothing changed"], sep="\n")
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of cascade.yaml, for an editor."""
     from kpilab.model.files import cascade_schema

@@ -93,7 +93,7 @@ class EntryReader:
                 self.problems.append(Problem(line, said))
                 continue
             keys = {key: _line(item, key, line, self.file.name) for key in item}
-            entries += self._entry(noun, plain(item), line, keys, len(entries))
+            entries += self.entry(noun, plain(item), line, keys, len(entries))
         return entries, len(entries) < len(value)
 
     def _table(self, noun: str, value: dict, where: str) -> tuple[list[Noun], bool]:
@@ -115,10 +115,10 @@ class EntryReader:
         entries: list[Noun] = []
         for row, number in zip(table.rows, table.lines, strict=True):
             data = {table.columns[i]: row[i] for i in used if row[i] != ""}
-            entries += self._entry(noun, data, f"{table.name}:{number}", {}, len(entries))
+            entries += self.entry(noun, data, f"{table.name}:{number}", {}, len(entries))
         return entries, bool(faults or strange) or len(entries) < len(table.rows)
 
-    def _entry(self, noun: str, data: dict, line: str, keys: dict, position: int) -> list[Noun]:
+    def entry(self, noun: str, data: dict, line: str, keys: dict, position: int) -> list[Noun]:
         """Read one entry; of one with faults the sound rest, if any, so that its references are checked too."""
         model = self.lists[noun]
         found: list[Noun] = []

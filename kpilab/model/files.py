@@ -101,7 +101,7 @@ def attempt_cascade(folder: str | os.PathLike[str]) -> Reading:
     document = read_yaml(file, "cascade")
     texts = files_of(document, file.parent, file.name)
     reader = EntryReader(file, Cascade, LISTS, TABLES)
-    cascade = _build(reader, reader.values(document))
+    cascade = build_cascade(reader, reader.values(document))
     cascade._origin = Origin(file.parent, reader.lines, texts)
     problems = [*reader.problems, *reference_problems(cascade, frozenset(reader.unread))]
     return Reading(cascade, tuple(problems), frozenset(reader.unread))
@@ -142,7 +142,7 @@ _STAND_INS: dict[str, Any] = {
 }
 
 
-def _build(reader: EntryReader, values: dict[str, Any]) -> Cascade:
+def build_cascade(reader: EntryReader, values: dict[str, Any]) -> Cascade:
     """Build the cascade; a key that cannot be read is told, and gets a stand-in so that the rest is checked."""
     if not values.setdefault("units", []) and "units" not in reader.unread:
         where = reader.lines.get(("units",), f"{reader.file.name}:1")
