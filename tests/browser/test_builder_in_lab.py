@@ -17,7 +17,7 @@ class Builder:
 
     def __init__(self, lab):
         self.lab, self.page = lab, lab.page
-        self.page.set_default_timeout(8000)
+        self.page.set_default_timeout(30_000)
         self.output = self.page.locator(
             ".jp-OutputArea-output", has=self.page.locator('button:text-is("Save…")')
         ).last
