@@ -420,6 +420,27 @@ def diff(
     _print(result.at(unit) if unit is not None else result, as_json)
 
 
+@app.command("app")
+def serve(
+    folder: Folder,
+    edit: Annotated[
+        bool, typer.Option("--edit", help="With the editors, which save into the folder.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8866,
+    ip: Annotated[
+        str, typer.Option(help="The address to listen at. Default: this machine only.")
+    ] = "127.0.0.1",
+    token: Annotated[
+        str | None, typer.Option(help="At least 16 characters. Default: a new one.", envvar="KPILAB_TOKEN")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+) -> None:
+    """Serve the panels as a web app that asks for a token; stop it with Ctrl-C."""
+    from kpilab.delivery.app import serve_app
+
+    serve_app(folder, edit=edit, port=port, ip=ip, token=token, open_browser=browser)
+
+
 @app.command()
 def export(
     folder: Folder,
