@@ -23,6 +23,8 @@ import pandas as pd
 
 from kpilab.delivery.maps import strategy_map
 from kpilab.delivery.pages import attribution, forest, heading, standing, standing_text, value_grid
+from kpilab.delivery.shared_results import shared_results
+from kpilab.evidence.actions import evaluate_actions
 from kpilab.evidence.links import LinkResults, fit_links
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History, read_folder
@@ -150,9 +152,12 @@ def run_reports(
     for job in {job.template: job for job in jobs}.values():
         stop_on(parameter_problems(template_path(job.template), dict(job.parameters)))
     target.mkdir(parents=True, exist_ok=True)
-    outcome = _run_all(jobs, progress)
+    links = fit_links(cascade, history)
+    shared = [links, evaluate_actions(cascade, history)] if template in ("unit", "all") else [links]
+    with shared_results(history, *shared):
+        outcome = _run_all(jobs, progress)
     table = pd.DataFrame([_row(job, outcome[job]) for job in jobs], columns=COLUMNS)
-    index = _write_index(cascade, history, span, table, target)
+    index = _write_index(links, history, span, table, target)
     return ReportRun(cascade.name, span, index, table)
 
 
@@ -413,9 +418,9 @@ def _html_page(title: str, body: str) -> str:
     )
 
 
-def _write_index(cascade: Cascade, history: History, span: Span, table: pd.DataFrame, target: Path) -> Path:
+def _write_index(links: LinkResults, history: History, span: Span, table: pd.DataFrame, target: Path) -> Path:
     """Write the page to start from: every report, the map, where the units stand, what history says."""
-    links = fit_links(cascade, history)
+    cascade = links.cascade
     scorecard = roll_up(cascade, history, period=span)
     strategy_map(cascade, links=links).save(target / "map.html")
     lines = "".join(_index_line(scorecard, links, row) for row in table.to_dict("records"))
