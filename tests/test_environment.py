@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = {
     # what DESIGN lists
     *("kpilab", "notebooks", "data", "reports", "tests", "docs"),
+    # the source of the map editor's page
+    "javascript",
     # the usual project files
     *("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "Makefile", ".ci"),
     *("pyproject.toml", "requirements.lock", "environment.yml", ".gitignore", ".gitattributes"),

@@ -33,3 +33,13 @@ def test_choosing_a_link_shows_its_page(tmp_path):
 def test_no_link_is_no_error(tmp_path):
     cascade, history = shops(tmp_path)
     assert kl.choose_link(kl.fit_links(cascade, history)).output.value == ""
+
+
+def test_what_was_chosen_stands_beside_it_as_a_line_that_does_it(tmp_path):
+    cascade, history = shops(tmp_path)
+    widget = kl.choose_scorecard(cascade, history)
+    widget.level.value, widget.period.value = "shop", "2023-01"
+    line = "kl.roll_up(cascade, history, period=&#x27;2023-01&#x27;).at(&#x27;shop&#x27;)"
+    assert line in widget.code.value
+    links = kl.fit_links(*simulated(tmp_path / "links", chain(), ["cause: x, effect: m, lag: 1"]))
+    assert "kl.link_page(links, links[0])" in kl.choose_link(links).code.value

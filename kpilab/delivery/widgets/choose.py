@@ -3,6 +3,8 @@
 Everything a widget does, a cell can do: each calls a public verb and shows its result.
 """
 
+import html
+
 import ipywidgets
 
 from kpilab.delivery.action_pages import action_page
@@ -34,14 +36,17 @@ class ScorecardChooser(ipywidgets.VBox):
             continuous_update=False,
             layout={"width": "480px"},
         )
-        self.output = ipywidgets.HTML()
-        super().__init__([ipywidgets.HBox([self.level, self.period]), self.output])
+        self.output, self.code = ipywidgets.HTML(), ipywidgets.HTML()
+        super().__init__([ipywidgets.HBox([self.level, self.period]), self.code, self.output])
         self.level.observe(self._draw, "value")
         self.period.observe(self._draw, "value")
         self._draw()
 
     def _draw(self, change: object = None) -> None:
         card = roll_up(self._cascade, self._history, period=self.period.value).at(self.level.value)
+        self.code.value = _line(
+            f"kl.roll_up(cascade, history, period={self.period.value!r}).at({self.level.value!r})"
+        )
         one_unit = card.table["unit"].nunique() == 1
         self.output.value = table_html(named_scores(card)) if one_unit else value_grid(card).body
 
@@ -55,14 +60,16 @@ class LinkChooser(ipywidgets.VBox):
         self.link = ipywidgets.Dropdown(
             options=options, description="Link", style=_WIDE, layout={"width": "520px"}
         )
-        self.output = ipywidgets.HTML()
-        super().__init__([self.link, self.output])
+        self.output, self.code = ipywidgets.HTML(), ipywidgets.HTML()
+        super().__init__([self.link, self.code, self.output])
         self.link.observe(self._draw, "value")
         self._draw()
 
     def _draw(self, change: object = None) -> None:
         if self.link.value is not None:
-            self.output.value = link_page(self._links, self._links[self.link.value]).body
+            chosen = self._links[self.link.value]
+            self.code.value = _line(f"kl.link_page(links, links[{self.link.value}])")
+            self.output.value = link_page(self._links, chosen).body
 
 
 class ActionChooser(ipywidgets.VBox):
@@ -74,14 +81,21 @@ class ActionChooser(ipywidgets.VBox):
         self.action = ipywidgets.Dropdown(
             options=options, description="Action", style=_WIDE, layout={"width": "520px"}
         )
-        self.output = ipywidgets.HTML()
-        super().__init__([self.action, self.output])
+        self.output, self.code = ipywidgets.HTML(), ipywidgets.HTML()
+        super().__init__([self.action, self.code, self.output])
         self.action.observe(self._draw, "value")
         self._draw()
 
     def _draw(self, change: object = None) -> None:
         if self.action.value is not None:
-            self.output.value = action_page(self._actions, self._actions[self.action.value]).body
+            chosen = self._actions[self.action.value]
+            self.code.value = _line(f"kl.action_page(actions, actions[{self.action.value}])")
+            self.output.value = action_page(self._actions, chosen).body
+
+
+def _line(code: str) -> str:
+    """Show the line that does what was chosen, as text."""
+    return f"What you just did in code: <code>{html.escape(code)}</code>"
 
 
 def choose_scorecard(cascade: Cascade, history: History) -> ScorecardChooser:
