@@ -5,6 +5,7 @@ asked for; a token is asked of everybody; browsers may move controls but send no
 """
 
 import os
+import re
 import secrets
 import tempfile
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ NOTEBOOKS = ("scorecard", "links", "what_if")
 EDITORS = ("build", "map")
 """Notebooks that save into the cascade's folder: served only when editing is asked for."""
 _PACKAGED = Path(__file__).with_name("static") / "app"
+_ELSEWHERE = re.compile(r'<link rel="stylesheet" href="https?://[^>]*>')
 SHORTEST_TOKEN = 16
 
 
@@ -59,9 +61,11 @@ def serve_app(
     if token is not None and len(token) < SHORTEST_TOKEN:
         raise one_problem("token", f"has {len(token)} characters; take at least {SHORTEST_TOKEN}, or none")
     with tempfile.TemporaryDirectory(prefix="kpilab-app-") as root:
-        written = write_notebooks(Path(root), Path(folder), edit=edit)
+        served = Path(root) / "notebooks"
+        served.mkdir()
+        written = write_notebooks(served, Path(folder), edit=edit)
         _run(
-            Path(root),
+            served,
             written,
             settings=_settings(ip, port, token or secrets.token_urlsafe(24), open_browser),
         )
@@ -105,4 +109,23 @@ def _run(root: Path, listed: list[Path], *, settings: list[str]) -> None:
     server = Voila()
     server.initialize([str(root), *settings])
     server.voila_configuration.prelaunch_hook = only_listed
+    server.template_paths = [
+        _without_network(server.template_paths, root.parent / "templates"),
+        *server.template_paths,
+    ]
     server.start()
+
+
+def _without_network(paths: list[str], own: Path) -> str:
+    """Copy the templates that name a style sheet elsewhere, without it: no page asks another machine."""
+    seen: set[Path] = set()
+    for folder in map(Path, paths):
+        pages = {p.relative_to(folder): p for p in folder.glob("*") if p.suffix in {".html", ".j2"}}
+        for name, page in pages.items():
+            text = page.read_text(encoding="utf-8")
+            kept = _ELSEWHERE.sub("", text)
+            if name not in seen and kept != text:
+                (own / name).parent.mkdir(parents=True, exist_ok=True)
+                (own / name).write_text(kept, encoding="utf-8")
+        seen |= pages.keys()
+    return str(own)
