@@ -6,7 +6,6 @@ asked for; a token is asked of everybody; browsers may move controls but send no
 
 import os
 import re
-import secrets
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,7 +66,7 @@ def serve_app(
         _run(
             served,
             written,
-            settings=_settings(ip, port, token or secrets.token_urlsafe(24), open_browser),
+            settings=_settings(ip, port, token, open_browser),
         )
 
 
@@ -85,9 +84,10 @@ def write_notebooks(root: Path, folder: Path, *, edit: bool = False) -> list[Pat
     return written
 
 
-def _settings(ip: str, port: int, token: str, open_browser: bool) -> list[str]:
+def _settings(ip: str, port: int, token: str | None, open_browser: bool) -> list[str]:
     return [
-        f"--Voila.ip={ip}", f"--port={port}", "--Voila.port_retries=0", f"--Voila.token={token}",
+        f"--Voila.ip={ip}", f"--port={port}", "--Voila.port_retries=0",
+        f"--Voila.token={token}" if token else "--Voila.auto_token=True",
         f"--Voila.open_browser={open_browser}",
         f"--Voila.custom_display_url=http://{ip}:{port}/",
         "--VoilaConfiguration.file_allowlist=[]", "--VoilaConfiguration.show_tracebacks=False",
