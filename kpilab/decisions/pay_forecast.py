@@ -48,7 +48,7 @@ class PayForecast(Result):
     @property
     def title(self) -> str:  # type: ignore[override]
         """Return what may be paid when."""
-        return f"{self.about}: what {self.span} may cost"
+        return f"CONFIDENTIAL. {self.about}: what {self.span} may cost"
 
     def tidy(self) -> pd.DataFrame:
         """Return quantiles of the budget: ``quantile, total`` (money) ``, payout`` (share of target pay)."""

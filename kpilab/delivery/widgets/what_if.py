@@ -49,7 +49,7 @@ class WhatIfPanel(ipywidgets.VBox):
     @property
     def changes(self) -> dict[str, float]:
         """Return the change of each lever, as `what_if` takes it."""
-        return {kpi: float(slider.value) for kpi, slider in self.levers.items()}
+        return {kpi: float(f"{slider.value:.9g}") for kpi, slider in self.levers.items()}
 
     def _chosen(self, levers: Iterable[str] | None) -> tuple[str, ...]:
         """Return the levers, by default the causes that no arrow leads to."""
