@@ -1,5 +1,5 @@
 // Bundles the map editor into kpilab/delivery/static, with the licences of what is bundled: `make javascript`.
-import { copyFile, readFile, readdir, writeFile } from "node:fs/promises";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
 const out = "../kpilab/delivery/static";
@@ -14,7 +14,6 @@ const result = await build({
   metafile: true,
   charset: "utf8",
 });
-await copyFile("map_editor.css", `${out}/map_editor.css`);
 
 const packages = new Set();
 for (const input of Object.keys(result.metafile.inputs)) {

@@ -4,21 +4,17 @@ Exit codes: 0 fine; 1 the check found errors in a valid cascade; 2 bad input; 3 
 """
 
 import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 import kpilab as kl
+from kpilab.printing import print_json, print_quality, print_result
 from kpilab.problems import InputError, Problem, one_problem, stop_on
-
-if TYPE_CHECKING:
-    from kpilab.model.checks import CheckReport
-    from kpilab.show import Result
 
 FOUND_ERRORS, BAD_INPUT, SOME_FAILED = 1, 2, 3
 
@@ -85,7 +81,7 @@ def init(
 
     paths = [str(path) for path in start_cascade(folder)]
     if as_json:
-        _print_json({"folder": str(folder)}, [{"path": path} for path in paths])
+        print_json({"folder": str(folder)}, [{"path": path} for path in paths])
     else:
         print(*paths, sep="\n")
         print(f"Next: kpilab check {folder}; kpilab links {folder}; kpilab report {folder}")
@@ -102,9 +98,9 @@ def check(
     """Report everything wrong or weak in a cascade and its history; exit code 1 when there are errors."""
     report = kl.check(*_read(folder))
     if quality:
-        _print_quality(report, as_json)
+        print_quality(report, as_json)
     else:
-        _print(report, as_json)
+        print_result(report, as_json)
     if report.has_errors:
         raise typer.Exit(FOUND_ERRORS)
 
@@ -124,7 +120,7 @@ def score(
     card = kl.roll_up(*_read(folder), period=period)
     card = card.at(level) if level is not None else card
     card = card.of_unit(unit) if unit is not None else card
-    _print(card if by == "kpi" else kl.score_goals(card, by=by), as_json)
+    print_result(card if by == "kpi" else kl.score_goals(card, by=by), as_json)
 
 
 @app.command()
@@ -137,7 +133,7 @@ def processes(
 ) -> None:
     """List every process: owner, procedures, and the KPIs, targets, actions and persons it serves."""
     book = kl.processes(kl.read_cascade(folder))
-    _print(book.by_procedure() if procedures else book, as_json)
+    print_result(book.by_procedure() if procedures else book, as_json)
 
 
 @app.command()
@@ -148,7 +144,7 @@ def trend(
     as_json: AsJson = False,
 ) -> None:
     """Show where a KPI is heading once its season is taken out, with an interval."""
-    _print(kl.kpi_trend(*_read(folder), kpi=kpi, unit=unit), as_json)
+    print_result(kl.kpi_trend(*_read(folder), kpi=kpi, unit=unit), as_json)
 
 
 @app.command()
@@ -188,7 +184,7 @@ def targets(
     )
     if write:
         kl.write_cascade(plan.apply(cascade))
-    _print(plan, as_json)
+    print_result(plan, as_json)
 
 
 @app.command()
@@ -207,19 +203,19 @@ def explain(
     cascade, history = _read(folder)
     asked: dict[str, Any] = {"kpi": kpi, "start": start, "end": end, "unit": unit, "against": against}
     tested = kl.fit_links(cascade, history) if causes else None
-    _print(kl.explain(cascade, history, **asked, level=level, links=tested), as_json)
+    print_result(kl.explain(cascade, history, **asked, level=level, links=tested), as_json)
 
 
 @app.command()
 def links(folder: Folder, as_json: AsJson = False) -> None:
     """Test every assumed link against history."""
-    _print(kl.fit_links(*_read(folder)), as_json)
+    print_result(kl.fit_links(*_read(folder)), as_json)
 
 
 @app.command()
 def missing(folder: Folder, as_json: AsJson = False) -> None:
     """Test every arrow that the map does not draw."""
-    _print(kl.find_missing_links(*_read(folder)), as_json)
+    print_result(kl.find_missing_links(*_read(folder)), as_json)
 
 
 @app.command()
@@ -230,7 +226,7 @@ def actions(
 ) -> None:
     """Ask of every action whether it moved its KPIs, against what would have happened without it."""
     found = kl.evaluate_actions(*_read(folder))
-    _print(found.of_unit(unit) if unit is not None else found, as_json)
+    print_result(found.of_unit(unit) if unit is not None else found, as_json)
 
 
 @app.command()
@@ -260,7 +256,7 @@ def whatif(
         cascade, history, kl.fit_links(cascade, history), wanted, action=action, horizon=horizon,
         units=unit or None, kpis=kpi or None, inconclusive=inconclusive, inference=inference, seed=seed,
     )  # fmt: skip
-    _print(scenario, as_json)
+    print_result(scenario, as_json)
 
 
 @app.command()
@@ -292,14 +288,14 @@ def pay(
     if as_json:
         rows = paid.tidy() if named else paid.anonymous()
         glance = paid.glance().iloc[0].to_dict() | {"confidential": named}
-        _print_json(glance, rows.to_dict("records"))
+        print_json(glance, rows.to_dict("records"))
     elif named:
         from kpilab.show import table_text
 
         tables = (table_text(paid.statements(), len(paid.statements_)), table_text(paid.tidy(), 500))
         print(paid.title, "CONFIDENTIAL", *tables, sep="\n\n")
     else:
-        _print(paid, as_json)
+        print_result(paid, as_json)
 
 
 @app.command()
@@ -331,7 +327,7 @@ def plan(
         cascade, history, kl.fit_links(cascade, history), budget=budget, targets=targets or None, unit=unit,
         period=period, actions=actions or None, costs=read_amounts(costs or ()), objective=objective,
     )  # fmt: skip
-    _print(found, as_json)
+    print_result(found, as_json)
 
 
 @app.command()
@@ -352,7 +348,7 @@ def card(
         names = [each.id for each in cascade.owners] if everybody else owner or []
         cards = [kl.line_of_sight(cascade, history, tested, owner=name, period=period) for name in names]
         rows = [row for each in cards for row in each.tidy().to_dict("records")]
-        _print_json({"n_cards": len(cards), "period": str(cards[0].span) if cards else None}, rows)
+        print_json({"n_cards": len(cards), "period": str(cards[0].span) if cards else None}, rows)
     else:
         print(*kl.write_cards(cascade, history, tested, owners=chosen, period=period), sep="\n")
 
@@ -372,7 +368,7 @@ def strategy_map(
     path.parent.mkdir(parents=True, exist_ok=True)
     drawn.save(path)
     if as_json:
-        _print(drawn, as_json)
+        print_result(drawn, as_json)
     else:
         print(path)
 
@@ -393,7 +389,7 @@ def report(
     chosen = "all" if not units or units == ["all"] else tuple(units)
     run = kl.run_reports(kl.read_cascade(folder), template=template.value, units=chosen, period=period)
     if as_json:
-        _print(run, as_json)
+        print_result(run, as_json)
     else:
         print(*run.tidy()["path"], run.index, sep="\n")
     if run.failed:
@@ -417,7 +413,7 @@ def diff(
         result = kl.diff(kl.read_cascade(old), later, history=history, period=period)
     else:
         result = kl.diff(old, new)
-    _print(result.at(unit) if unit is not None else result, as_json)
+    print_result(result.at(unit) if unit is not None else result, as_json)
 
 
 @app.command("app")
@@ -499,46 +495,6 @@ def _read(folder: Path) -> tuple[Any, Any]:
     from kpilab.model.history import read_folder
 
     return read_folder(folder)
-
-
-def _print(result: "Result", as_json: bool) -> None:
-    if as_json:
-        _print_json(result.glance().iloc[0].to_dict(), result.tidy().to_dict("records"))
-    else:
-        from kpilab.show import table_text
-
-        table = result.shown()
-        print("\n".join((result.title, result.text, "", table_text(table, len(table)))).rstrip())
-
-
-def _print_quality(report: "CheckReport", as_json: bool) -> None:
-    table = report.quality()
-    if as_json:
-        _print_json(report.glance().iloc[0].to_dict(), table.to_dict("records"))
-    else:
-        from kpilab.show import table_text
-
-        parts = [table_text(part, len(table)) for part in (report.quality_shown(), report.coverage())]
-        print("\n".join((report.title, report.text, "", parts[0], "", parts[1])).rstrip())
-
-
-def _print_json(glance: Mapping[Any, Any], rows: Sequence[Mapping[Any, Any]]) -> None:
-    """Print strict JSON: what is missing or infinite becomes null."""
-    whole = {"glance": _plain(glance), "rows": [_plain(row) for row in rows]}
-    print(json.dumps(whole, indent=1, allow_nan=False))
-
-
-def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): _plain_value(value) for key, value in row.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, list | tuple):
-        return [_plain_value(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kpilab.model.cascade import Kpi
+from kpilab.model.nouns import Kpi
 from kpilab.scorecard.attainment import progress, red_flags, scale_score, score, status, target_change
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import kpilab as kl
-from kpilab.model.cascade import Link
+from kpilab.model.nouns import Link
 from tests.simulated import simulated
 from tests.small import SHOP, shops
 

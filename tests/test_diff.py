@@ -7,8 +7,8 @@ import pytest
 
 import kpilab as kl
 from kpilab import cli
-from kpilab.model.cascade import Kpi, Unit
 from kpilab.model.files import LISTS
+from kpilab.model.nouns import Kpi, Unit
 from kpilab.scorecard.diff import on_units
 from tests.small import SHOP, shops, write_cascade_folder
 from tests.test_changes import with_entry

@@ -10,7 +10,7 @@ import kpilab as kl
 from kpilab.evidence.fitting import seasonal_columns
 from kpilab.evidence.links import judged_together
 from kpilab.evidence.regress import panel, tost, wild_cluster
-from kpilab.model.cascade import Unit
+from kpilab.model.nouns import Unit
 from tests.simulated import chain, simulated
 
 LINK = 'cause: x, effect: m, sign: "+", lag: 1, min_effect: 0.1'

@@ -23,7 +23,14 @@ CLASSICS = json.loads((Path(__file__).parent / "reference" / "classic_graphs.jso
 
 def dagitty_cases():
     if not DAGITTY.exists():
-        return [pytest.param(None, marks=pytest.mark.skip(reason="GPL reference, not shipped"))]
+        return [
+            pytest.param(
+                None,
+                marks=pytest.mark.skip(
+                    reason="dagitty's answers (GPL) are not shipped: put shared/reference beside the project"
+                ),
+            )
+        ]
     return [pytest.param(case, id=case["name"]) for case in json.loads(DAGITTY.read_text())]
 
 

@@ -139,7 +139,7 @@ def test_lp_profile_band_contains_the_intervals_and_repeats(farm):
 
 
 def test_sup_t_is_the_known_quantile_for_independent_horizons():
-    from kpilab.evidence.regress.windows import _sup_t
+    from kpilab.evidence.regress.profiles import _sup_t
 
     found = _sup_t(np.eye(5), df=1e7, confidence=0.95, draws=200_000, seed=1)
     assert_allclose(found, 2.5688, atol=0.02)  # normal quantile at (1 + 0.95 ** (1 / 5)) / 2

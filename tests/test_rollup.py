@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import kpilab as kl
-from kpilab.model.cascade import Kpi
+from kpilab.model.nouns import Kpi
 from kpilab.scorecard.attainment import attainment
 from kpilab.scorecard.in_force import target_in_force
 from kpilab.scorecard.rollup import last_complete_period

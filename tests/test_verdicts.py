@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from kpilab.evidence.verdicts import reason
-from kpilab.model.cascade import Kpi
+from kpilab.model.nouns import Kpi
 
 FIT = SimpleNamespace(estimate=0.5, conf_low=0.25, conf_high=0.75)
 TIME = Kpi(id="wait", name="Waiting time", last="wait", unit_of_measure="min")

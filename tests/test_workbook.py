@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import kpilab as kl
 from kpilab import cli
-from kpilab.model.cascade import Action, Kpi, Objective, Target
+from kpilab.model.nouns import Action, Kpi, Objective, Target
 from kpilab.model.workbook import cell_content, left_out
 from kpilab.model.workbook_columns import SHEETS, columns_of
 from tests.small import shops

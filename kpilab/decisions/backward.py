@@ -14,8 +14,9 @@ from kpilab.decisions.propagation import arrows
 from kpilab.decisions.system import holder_of
 from kpilab.decisions.whatif import DRAWS, SEED, WhatIf, prepare_what_if
 from kpilab.evidence.links import LinkResults
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.parts import Change
 from kpilab.model.periods import period_text
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on

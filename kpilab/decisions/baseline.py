@@ -13,9 +13,10 @@ import pandas as pd
 from kpilab.decisions.forecasts import Forecast, forecast
 from kpilab.decisions.tree import KpiTree, kpi_tree
 from kpilab.evidence.equations import LinkDataBuilder, coarser
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import evaluate_formula
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import PANDAS_CODE
 from kpilab.scorecard.panels import KpiPanel, kpi_panel, part_names
 from kpilab.scorecard.scales import transformed

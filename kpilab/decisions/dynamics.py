@@ -10,8 +10,9 @@ from kpilab.evidence.equations import LinkDataBuilder
 from kpilab.evidence.joint import EffectEquation, fit_effect, periods_within
 from kpilab.evidence.links import LinkResult, LinkResults
 from kpilab.evidence.regress.linear import NotEstimable
-from kpilab.model.cascade import Cascade, Link
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Link
 from kpilab.show import listed
 from kpilab.words import Frequency
 

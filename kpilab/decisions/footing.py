@@ -11,8 +11,9 @@ from typing import Literal, get_args
 
 import networkx as nx
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import formula_names
+from kpilab.model.nouns import Kpi
 from kpilab.scorecard.kpi_quality import TestedLink
 
 Footing = Literal["arithmetic", "supported", "inconclusive", "untested", "contradicted"]

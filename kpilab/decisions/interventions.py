@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BeforeValidator, Field, ValidationError
 
-from kpilab.model.cascade import Action, Cascade
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import formula_names
+from kpilab.model.nouns import Action
 from kpilab.model.parts import Change, Id, Noun, PeriodText, as_tuple
 from kpilab.model.periods import period_text
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on

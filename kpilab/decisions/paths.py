@@ -10,8 +10,9 @@ from kpilab.decisions.interventions import Intervention, of_action
 from kpilab.decisions.scenario import Scenario
 from kpilab.decisions.whatif import what_if
 from kpilab.evidence.links import LinkResult, LinkResults
-from kpilab.model.cascade import Action, Cascade
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Action
 from kpilab.problems import did_you_mean, one_problem
 from kpilab.scorecard.panels import part_names
 

@@ -8,8 +8,9 @@ import pandas as pd
 
 from kpilab.decisions.scenario import Scenario
 from kpilab.decisions.statements import Place
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span
 from kpilab.problems import one_problem
 from kpilab.scorecard.panels import KpiPanel, kpi_panel

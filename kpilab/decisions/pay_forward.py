@@ -11,8 +11,9 @@ import numpy as np
 
 from kpilab.decisions.payout import CurveArrays
 from kpilab.decisions.statements import PayStatement, Place
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.pay_plan import Curve
 from kpilab.model.periods import Span
 from kpilab.scorecard.attainment import attainment, progress, red_flags, score

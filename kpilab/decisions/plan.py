@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Kpi
 from kpilab.show import Result, count_of, listed, number, quantity
 
 COLUMNS = ["action", "name", "chosen", "cost", "cost_status", "achieves_alone", "gain_alone", "reason"]

@@ -12,8 +12,9 @@ from kpilab.decisions.interventions import of_action
 from kpilab.decisions.plan import COLUMNS, FRONTIER_COLUMNS, ActionPlan, Goal
 from kpilab.decisions.whatif import DRAWS, SEED, WhatIf, prepare_what_if
 from kpilab.evidence.links import LinkResults
-from kpilab.model.cascade import Action, Cascade
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Action
 from kpilab.model.periods import period_text
 from kpilab.problems import InputError, Problem, did_you_mean, one_problem, stop_on
 from kpilab.show import number
@@ -117,7 +118,8 @@ def plan_actions(
     solver = _Solver(whole, _thinned(whole), budget, candidates)
     table = solver.table(prepared, goals)
     chosen = [candidates.actions[place] for place in np.flatnonzero(solver.best.chosen)]
-    together = _distances(goals, _path(prepared, chosen)) >= 0 if chosen else whole.gap <= 0
+    without = whole.gap <= 0
+    together = _distances(goals, _path(prepared, chosen)) >= 0 if chosen else without
     return ActionPlan(
         cascade=cascade,
         budget=float(budget),
@@ -126,10 +128,10 @@ def plan_actions(
         goals=goals,
         objective=objective,
         together=solver.together,
-        probability=float(together.all(axis=0).mean()) if len(goals) else float("nan"),
-        probability_without=float((whole.gap <= 0).all(axis=0).mean()) if len(goals) else float("nan"),
+        probability=_all_met(together),
+        probability_without=_all_met(without),
         number_met=float(together.sum(axis=0).mean()),
-        number_met_without=float((whole.gap <= 0).sum(axis=0).mean()),
+        number_met_without=float(without.sum(axis=0).mean()),
         value=float(whole.worth[solver.best.chosen].sum()),
         table=table,
         points=solver.frontier(),
@@ -137,6 +139,11 @@ def plan_actions(
         seed=seed,
         n_inconclusive=prepared.dynamics.count("inconclusive"),
     )
+
+
+def _all_met(met: np.ndarray) -> float:
+    """Return the share of draws in which every goal is met, shape (goals, draws); NaN without goals."""
+    return float(met.all(axis=0).mean()) if len(met) else float("nan")
 
 
 class _Solver:

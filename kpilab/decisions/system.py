@@ -14,8 +14,9 @@ from kpilab.decisions.interventions import Intervention
 from kpilab.decisions.propagation import NOWHERE, Held, Inflow, Motion, propagate
 from kpilab.decisions.tree import KpiTree
 from kpilab.evidence.joint import EffectEquation
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import evaluate_formula
+from kpilab.model.nouns import Kpi
 from kpilab.problems import Problem, stop_on
 from kpilab.show import quantity
 

@@ -5,8 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.scorecard.panels import KpiPanel, part_names
 
 FEWEST_VALUES = 3

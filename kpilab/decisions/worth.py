@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import evaluate_formula
+from kpilab.model.nouns import Kpi
 from kpilab.scorecard.panels import KpiPanel
 
 NORMAL_95 = 1.959963984540054

@@ -8,7 +8,8 @@ import numpy as np
 
 from kpilab.decisions.footing import Basis, Footing
 from kpilab.decisions.worth import Worth, natural_step
-from kpilab.model.cascade import Action, Cascade, Kpi
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Action, Kpi
 from kpilab.show import quantity
 
 _SURE: dict[Footing, str] = {

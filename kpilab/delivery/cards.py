@@ -16,8 +16,9 @@ from kpilab.delivery import card_words
 from kpilab.delivery.card_words import OwnKpi
 from kpilab.delivery.pages import Page
 from kpilab.delivery.sight_map import Node, sight_map
-from kpilab.model.cascade import Action, Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Action, Kpi
 from kpilab.model.periods import Span
 from kpilab.model.saving import replace_file
 from kpilab.model.understanding import Question, own_kpis, questions_for

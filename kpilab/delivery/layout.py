@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Kpi
 
 COLUMN_WIDTH = 215
 ROW_HEIGHT = 118

@@ -17,7 +17,8 @@ import pandas as pd
 
 from kpilab.delivery.layout import COLUMN_WIDTH, Box, Layout, Place, free_spot, lay_out
 from kpilab.delivery.playing import playing_script
-from kpilab.model.cascade import Cascade, Link
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Link
 from kpilab.show import Result, count_of, number
 
 UNTESTED = "untested"

@@ -19,9 +19,10 @@ from kpilab.delivery.charts import (
 )
 from kpilab.delivery.maps import StrategyMap
 from kpilab.evidence.links import LinkResult, LinkResults
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.checks import CheckReport
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.scorecard.in_force import target_in_force
 from kpilab.scorecard.panels import kpi_panel
 from kpilab.scorecard.rollup import Scorecard

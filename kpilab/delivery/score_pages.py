@@ -4,8 +4,9 @@ import pandas as pd
 
 from kpilab.delivery.charts import trend_chart
 from kpilab.delivery.pages import Page
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.problems import InputError
 from kpilab.scorecard.goals import score_goals
 from kpilab.scorecard.in_force import TargetBook

@@ -11,8 +11,9 @@ from kpilab.decisions.worth import natural_step
 from kpilab.delivery.fans import fan_chart
 from kpilab.delivery.pages import Page
 from kpilab.evidence.links import LinkResults
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import period_text
 from kpilab.scorecard.rollup import Scorecard
 from kpilab.show import listed, paragraphs_html, quantity, table_html

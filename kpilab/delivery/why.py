@@ -7,8 +7,9 @@ import pandas as pd
 
 from kpilab.delivery.charts import Chart, waterfall_chart
 from kpilab.delivery.pages import Page
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span
 from kpilab.problems import InputError
 from kpilab.scorecard.causes import FittedLink

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from kpilab.evidence.action_data import level_of
 from kpilab.evidence.action_rivals import SPANS, downstream, kpis_of
 from kpilab.evidence.regress.linear import NotEstimable
-from kpilab.model.cascade import Action, Cascade
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Action
 from kpilab.model.periods import period_text
 from kpilab.problems import Finding
 from kpilab.scorecard.rollup import roll_up

@@ -14,8 +14,9 @@ import pandas as pd
 
 from kpilab.evidence.action_rivals import SPANS, Exposure, Rival, Spans, may_move, window
 from kpilab.evidence.regress.linear import NotEstimable
-from kpilab.model.cascade import Action, Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Action, Kpi
 from kpilab.model.periods import PANDAS_CODE, period_text
 from kpilab.scorecard.panels import kpi_coarse_panel, kpi_panel
 from kpilab.show import count_of

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import networkx as nx
 import numpy as np
 
-from kpilab.model.cascade import Action, Cascade, Kpi
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Action, Kpi
 from kpilab.words import Frequency
 
 

@@ -10,7 +10,7 @@ from kpilab.evidence.action_designs import Effect
 from kpilab.evidence.action_rivals import Rival
 from kpilab.evidence.challenges import Challenge
 from kpilab.evidence.regress.inference import detectable_effect
-from kpilab.model.cascade import Action, Kpi
+from kpilab.model.nouns import Action, Kpi
 from kpilab.show import listed, number
 from kpilab.words import ActionVerdict
 

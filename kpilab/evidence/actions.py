@@ -16,8 +16,9 @@ from kpilab.evidence.challenges import Challenge
 from kpilab.evidence.regress.did import DRAWS
 from kpilab.evidence.regress.linear import NotEstimable
 from kpilab.evidence.regress.synthetic_did import PLACEBOS
-from kpilab.model.cascade import Action, Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Action, Kpi
 from kpilab.model.periods import PANDAS_CODE, period_text
 from kpilab.problems import did_you_mean, one_problem
 from kpilab.show import Result, count_of

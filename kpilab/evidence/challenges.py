@@ -18,7 +18,8 @@ from kpilab.evidence.regress.linear import NotEstimable
 from kpilab.evidence.regress.panels import panel_inference
 from kpilab.evidence.regress.within import within
 from kpilab.evidence.unroll import has_return_path
-from kpilab.model.cascade import Cascade, Link
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Link
 from kpilab.show import count_of, listed, number
 
 LEVEL = 0.01

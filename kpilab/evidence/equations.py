@@ -18,8 +18,9 @@ import pandas as pd
 
 from kpilab.evidence.regress.linear import NotEstimable
 from kpilab.evidence.unroll import direct_controls
-from kpilab.model.cascade import Action, Cascade, Kpi, Link
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Action, Kpi, Link
 from kpilab.model.periods import PANDAS_CODE, period_text
 from kpilab.scorecard.panels import KpiPanel, kpi_coarse_panel, kpi_panel
 from kpilab.scorecard.scales import transformed

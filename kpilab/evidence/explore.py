@@ -9,8 +9,9 @@ from kpilab.evidence.fitting import seasonal_columns
 from kpilab.evidence.map_checks import shared_measures
 from kpilab.evidence.regress import Screen, benjamini_hochberg, screen
 from kpilab.evidence.regress.linear import orthonormal_basis, partial_out
-from kpilab.model.cascade import Cascade, Kpi, Link
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi, Link
 from kpilab.problems import one_problem
 from kpilab.scorecard.panels import kpi_panel
 from kpilab.scorecard.scales import transformed

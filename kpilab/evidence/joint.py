@@ -23,7 +23,8 @@ from kpilab.evidence.regress.linear import NotEstimable, regress
 from kpilab.evidence.regress.panels import panel_inference
 from kpilab.evidence.regress.wild import cluster_weights
 from kpilab.evidence.regress.within import within
-from kpilab.model.cascade import Cascade, Link
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Link
 from kpilab.words import PERIODS_PER_YEAR, Frequency
 
 Inference = Literal["cluster", "wild"]

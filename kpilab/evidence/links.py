@@ -25,8 +25,9 @@ from kpilab.evidence.regress.inference import benjamini_hochberg, detectable_eff
 from kpilab.evidence.regress.linear import NotEstimable
 from kpilab.evidence.unroll import has_return_path
 from kpilab.evidence.verdicts import decide, reason
-from kpilab.model.cascade import Cascade, Link
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Link
 from kpilab.problems import did_you_mean, one_problem
 from kpilab.show import Result, count_of
 from kpilab.words import VERDICTS, Verdict

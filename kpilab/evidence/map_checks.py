@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from kpilab.evidence.unroll import find_same_period_loops
-from kpilab.model.cascade import Cascade, Link
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import formula_names
+from kpilab.model.nouns import Link
 from kpilab.problems import Finding
 from kpilab.scorecard.kpi_quality import TestedLink
 from kpilab.scorecard.panels import measures_of

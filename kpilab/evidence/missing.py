@@ -19,8 +19,9 @@ from kpilab.evidence.regress.inference import FishersC, benjamini_hochberg, fish
 from kpilab.evidence.regress.linear import NotEstimable
 from kpilab.evidence.unroll import denied_arrows
 from kpilab.evidence.verdicts import q_text
-from kpilab.model.cascade import Cascade, Link
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Link
 from kpilab.problems import one_problem
 from kpilab.show import Result, count_of, number
 from kpilab.words import MAP_VERDICTS, MapVerdict

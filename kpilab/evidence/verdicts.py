@@ -4,7 +4,7 @@ import numpy as np
 
 from kpilab.evidence.challenges import Challenge
 from kpilab.evidence.fitting import LinkFit
-from kpilab.model.cascade import Kpi, Link
+from kpilab.model.nouns import Kpi, Link
 from kpilab.show import listed, number
 from kpilab.words import Verdict
 

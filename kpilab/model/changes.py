@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from kpilab.model.cascade import Cascade, Target
+from kpilab.model.cascade import Cascade
 from kpilab.model.files import LISTS
+from kpilab.model.nouns import Target
 from kpilab.model.renames import LEVELS, Renames, find_renames, renamed
 from kpilab.show import number
 from kpilab.words import KPI_KINDS

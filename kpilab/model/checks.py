@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Factor, Kpi, Owner, Target
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Factor, Kpi, Owner, Target
 from kpilab.problems import Finding, one_problem
 from kpilab.show import Result, count_of, listed
 from kpilab.words import SEVERITIES

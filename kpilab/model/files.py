@@ -8,20 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kpilab.model.cascade import (
-    Action,
-    Cascade,
-    Factor,
-    Kpi,
-    Link,
-    Objective,
-    Origin,
-    Owner,
-    Process,
-    Target,
-    Unit,
-)
+from kpilab.model.cascade import Cascade, Origin
 from kpilab.model.entries import EntryReader, read_yaml
+from kpilab.model.nouns import Action, Factor, Kpi, Link, Objective, Owner, Process, Target, Unit
 from kpilab.model.parts import Noun
 from kpilab.model.references import reference_problems
 from kpilab.problems import Problem, one_problem, stop_on

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from kpilab.model.assembly import Duplicate, Lines, assemble
-from kpilab.model.cascade import Cascade, Source
+from kpilab.model.cascade import Cascade
 from kpilab.model.files import attempt_cascade
 from kpilab.model.history_rows import read_table
+from kpilab.model.nouns import Source
 from kpilab.model.periods import period_text
 from kpilab.model.sources import load_tables, table_of
 from kpilab.model.understanding import UNDERSTANDING_FILE, answers_table

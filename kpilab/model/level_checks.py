@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.levers import Levers
+from kpilab.model.nouns import Kpi
 from kpilab.model.priorities import (
     budget_by_objective,
     inversions,

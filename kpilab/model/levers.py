@@ -6,8 +6,9 @@ from functools import cached_property
 
 import networkx as nx
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import formula_names
+from kpilab.model.nouns import Kpi
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from kpilab.problems import Problem, did_you_mean, stop_on
 
 PAY_FILE = "pay.yaml"
 _LISTS: dict[str, type[Noun]] = {"curves": Curve, "plans": Plan, "people": Participant}
-_STAND_INS = {"pay": "", "currency": "XXX"}
+_STAND_INS = {"pay": "", "currency": "XXX"}  # ISO 4217: no currency
 
 
 def has_pay(cascade: Cascade) -> bool:

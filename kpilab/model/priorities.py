@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from kpilab.model.cascade import Action, Cascade, Objective
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Action, Objective
 from kpilab.problems import Problem, did_you_mean, stop_on
 
 OBJECTIVE_COLUMNS = [

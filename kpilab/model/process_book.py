@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Process
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Process
 from kpilab.show import Result, count_of, listed
 
 COLUMNS = ["process", "name", "owner", "procedures", "kpis", "objectives", "targets", "actions", "persons"]

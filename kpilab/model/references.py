@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import formula_names
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import parse_period
 from kpilab.problems import Problem, did_you_mean
 from kpilab.words import PERIODS_PER_YEAR

@@ -14,9 +14,10 @@ from typing import Any
 from pydantic import BaseModel
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from kpilab.model.cascade import Cascade, Kpi, Link, Source
+from kpilab.model.cascade import Cascade
 from kpilab.model.entries import IGNORED_COLUMNS, plain, yaml_format
 from kpilab.model.files import CASCADE_FILE, LISTS, TABLES, text_of
+from kpilab.model.nouns import Kpi, Link, Source
 from kpilab.model.parts import Change, Measure, MinEffect, Noun
 from kpilab.model.relaying import laid_out_as_before
 from kpilab.model.tables import read_csv_table

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Source
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Source
 from kpilab.model.source_table import FrameTable, SourceTable
 from kpilab.model.tables import read_csv_table
 from kpilab.problems import Problem

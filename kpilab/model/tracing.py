@@ -13,8 +13,9 @@ from typing import TypeAlias
 import networkx as nx
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import formula_names
+from kpilab.model.nouns import Kpi
 from kpilab.model.priorities import OBJECTIVE_COLUMNS, objective_rows
 from kpilab.show import Result, count_of, listed
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import PANDAS_CODE, period_text
 from kpilab.model.tables import read_csv_table
 from kpilab.problems import Problem, did_you_mean

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kpilab.model.cascade import Kpi
+from kpilab.model.nouns import Kpi
 from kpilab.words import Better, Status, Trend
 
 FLAT = 0.01

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span
 from kpilab.scorecard.attainment import attainment, progress, red_flags, score, status, target_change, trend
 from kpilab.scorecard.family import Family, family_of, worst_children

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Kpi, Link
+from kpilab.model.nouns import Kpi, Link
 from kpilab.model.periods import PANDAS_CODE, Span
 from kpilab.problems import one_problem
 from kpilab.scorecard.ends import End, Ends

@@ -10,9 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import formula_names
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span
 from kpilab.problems import InputError, one_problem
 from kpilab.scorecard.panels import kpi_at

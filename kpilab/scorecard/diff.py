@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Target
+from kpilab.model.cascade import Cascade
 from kpilab.model.changes import Difference, find_changes, with_changes
 from kpilab.model.files import read_cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Target
 from kpilab.model.periods import Span
 from kpilab.model.renames import find_renames, renamed
 from kpilab.problems import did_you_mean, one_problem

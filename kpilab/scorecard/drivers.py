@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span
 from kpilab.problems import one_problem, stop_on
 from kpilab.scorecard.allocation import Lines, OutOfReach, least_stretch, split

@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from kpilab.model.cascade import Cascade, Kpi, Unit
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import evaluate_formula
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi, Unit
 from kpilab.model.periods import Span
 from kpilab.scorecard.contributions import Sums
 from kpilab.scorecard.panels import KpiPanel, kpi_spans, part_names

@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
 from kpilab.scorecard.causes import NOT_ASKED, FittedLink, causal_rows, explained_part
 from kpilab.scorecard.contributions import is_simpsons_paradox

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kpilab.model.cascade import Cascade, Kpi, Unit
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Kpi, Unit
 
 _ADDITIVE = ("sum", "last")
 

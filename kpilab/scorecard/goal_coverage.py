@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Kpi
 from kpilab.problems import Finding
 from kpilab.scorecard.kpi_quality import TestedLink
 from kpilab.show import count_of

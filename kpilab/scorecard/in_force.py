@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi, Target, Unit
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Kpi, Target, Unit
 from kpilab.model.periods import Span
 from kpilab.scorecard.attainment import target_change
 

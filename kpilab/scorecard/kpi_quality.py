@@ -7,8 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Action, Cascade, Kpi, Target
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Action, Kpi, Target
 from kpilab.scorecard.gaming import (
     BIN_WIDTH,
     Sign,

@@ -6,8 +6,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi, Target
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi, Target
 from kpilab.model.periods import PANDAS_CODE
 from kpilab.scorecard.panels import KpiPanel, kpi_coarse_panel, kpi_panel
 from kpilab.words import Frequency

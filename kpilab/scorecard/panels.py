@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.formula import evaluate_formula, formula_names
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.parts import Measure
 from kpilab.model.periods import PANDAS_CODE, Span
 from kpilab.words import Frequency

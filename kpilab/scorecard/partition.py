@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Kpi
+from kpilab.model.nouns import Kpi
 from kpilab.problems import one_problem
 from kpilab.scorecard.contributions import (
     Sums,

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import period_text
 from kpilab.problems import Finding, did_you_mean
 from kpilab.scorecard.panels import KpiPanel, kpi_panel, measures_of, part_names

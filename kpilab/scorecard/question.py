@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span, period_text
 from kpilab.problems import InputError, Problem, did_you_mean, one_problem, stop_on
 from kpilab.scorecard.ends import End, Ends, Panels

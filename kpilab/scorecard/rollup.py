@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span, parse_span, period_text, year_to_date
 from kpilab.problems import one_problem
 from kpilab.scorecard.card_table import scorecard_table

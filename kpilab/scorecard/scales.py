@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kpilab.model.cascade import Kpi
+from kpilab.model.nouns import Kpi
 from kpilab.scorecard.panels import KpiPanel
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span, period_text
 from kpilab.problems import one_problem
 from kpilab.scorecard.difficulty import Record, record_of

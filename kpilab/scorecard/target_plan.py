@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi, Target
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Kpi, Target
 from kpilab.model.periods import Span, period_text
 from kpilab.problems import one_problem
 from kpilab.show import Result, count_of, listed, quantity

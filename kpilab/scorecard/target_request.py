@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kpilab.model.cascade import Kpi
+from kpilab.model.nouns import Kpi
 from kpilab.model.parts import Change
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
 from kpilab.scorecard.standing import Standing

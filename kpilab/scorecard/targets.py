@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span, parse_span
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
 from kpilab.scorecard.composition import Composition, composition_of

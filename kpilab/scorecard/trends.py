@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import period_text
 from kpilab.problems import one_problem
 from kpilab.scorecard.panels import kpi_coarse_panel, kpi_panel

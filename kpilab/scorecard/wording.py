@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpilab.model.cascade import Cascade, Kpi
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Kpi
 from kpilab.scorecard.ends import End
 from kpilab.show import count_of, listed, quantity, signed
 from kpilab.words import ContributionEffect

@@ -5,13 +5,12 @@ Everything done here is a method of a `Draft`; the line of code that does the sa
 
 import html
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
 
+from kpilab.delivery.widgets.drafted import OnDraft, Quiet
 from kpilab.delivery.widgets.entry_form import EntryForm, said
 from kpilab.delivery.widgets.judging import (
     WHOLE,
@@ -52,7 +51,7 @@ from kpilab.words import Frequency
 MOST_LINES_OF_CODE = 4
 
 
-class CascadeBuilder(ipywidgets.VBox):
+class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
     """Build a cascade: choose an entry on the left, change it on the right, save at the top.
 
     Parameters
@@ -75,7 +74,7 @@ class CascadeBuilder(ipywidgets.VBox):
         self.draft = Draft(cascade) if draft is None else draft
         self.history = history
         self.form: EntryForm | None = None
-        self._listening, self._lines = True, list[str]()
+        self._lines = list[str]()
         self._place: Place = WHOLE
         self._build()
         self.draft.watch(self._heard)
@@ -94,23 +93,6 @@ class CascadeBuilder(ipywidgets.VBox):
         """Begin a cascade in an empty folder; see `Draft.new`."""
         draft = Draft.new(folder, name=name, levels=levels, frequency=frequency)
         return cls(draft.cascade, draft=draft)
-
-    @property
-    def cascade(self) -> Cascade:
-        """Return the cascade as it is now."""
-        return self.draft.cascade
-
-    def undo(self) -> None:
-        """Take the last edit back."""
-        self.draft.undo()
-
-    def redo(self) -> None:
-        """Do again what was undone last."""
-        self.draft.redo()
-
-    def save(self, *, overwrite: bool = False) -> list[Path]:
-        """Save without being asked; see `Draft.save`. The button shows the difference first."""
-        return self.draft.save(overwrite=overwrite)
 
     def _build(self) -> None:
         self._undo = button("Undo", self.undo, icon="undo")
@@ -390,14 +372,6 @@ class CascadeBuilder(ipywidgets.VBox):
                     self.draft.change("kpis", kpi, each.entry)
 
         self._tried(edit)
-
-    @contextmanager
-    def _quiet(self) -> Iterator[None]:
-        before, self._listening = self._listening, False
-        try:
-            yield
-        finally:
-            self._listening = before
 
 
 def _title(noun: str) -> str:

@@ -2,13 +2,13 @@
 
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 import ipywidgets
 
+from kpilab.delivery.widgets.drafted import Quiet
 from kpilab.delivery.widgets.form_fields import BY_RULE, Field, fields_of
 from kpilab.delivery.widgets.judging import RENAMED
 from kpilab.model.cascade import Cascade
@@ -78,7 +78,7 @@ class FieldRow(ipywidgets.HBox):
             part.observe(heard, "value")
 
 
-class EntryForm(ipywidgets.VBox):
+class EntryForm(Quiet, ipywidgets.VBox):
     """The form of an entry that is there, or of one to be added.
 
     `rows` are its fields by name. `judge` is called with the texts after every change and returns what is
@@ -95,7 +95,7 @@ class EntryForm(ipywidgets.VBox):
         judge: Callable[[dict[str, str]], tuple[Iterable[Problem], Iterable[Finding]]],
         heard: Callable[[], None],
     ):
-        self._judge, self._heard, self._is_new, self._listening = judge, heard, is_new, True
+        self._judge, self._heard, self._is_new = judge, heard, is_new
         self.is_sound = False
         self._identity = "unit" if noun == "units" else "id"
         self._taken = {entry.id for entry in getattr(cascade, noun)} if noun != "cascade" else set()
@@ -169,14 +169,6 @@ class EntryForm(ipywidgets.VBox):
                 self.rows[self._identity].text = id_from(self.rows["name"].text, self._taken)
         self.judge()
         self._heard()
-
-    @contextmanager
-    def _quiet(self) -> Iterator[None]:
-        before, self._listening = self._listening, False
-        try:
-            yield
-        finally:
-            self._listening = before
 
 
 def _control(field: Field) -> Any:

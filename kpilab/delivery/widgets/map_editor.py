@@ -13,6 +13,7 @@ import anywidget
 import traitlets
 
 from kpilab.delivery.layout import Layout
+from kpilab.delivery.widgets.drafted import OnDraft
 from kpilab.delivery.widgets.map_scene import (
     DENIED,
     detail_of,
@@ -30,9 +31,10 @@ from kpilab.evidence.links import LinkResult, LinkResults, fit_links
 from kpilab.evidence.map_checks import loops_without_lag
 from kpilab.evidence.missing import MissingLinks, find_missing_links
 from kpilab.model import editing
-from kpilab.model.cascade import Cascade, Link
+from kpilab.model.cascade import Cascade
 from kpilab.model.draft import Draft
 from kpilab.model.history import History
+from kpilab.model.nouns import Link
 from kpilab.problems import InputError, one_problem
 from kpilab.scorecard.rollup import roll_up
 from kpilab.show import listed
@@ -44,7 +46,7 @@ class Cancelled(Exception):
     """Work that nobody waits for any more."""
 
 
-class MapEditor(anywidget.AnyWidget):
+class MapEditor(OnDraft, anywidget.AnyWidget):
     """A strategy map to draw on: click-drag from KPI to KPI, and the arrow's verdict appears.
 
     Parameters
@@ -107,23 +109,6 @@ class MapEditor(anywidget.AnyWidget):
         self.on_msg(self._heard)
         self.draft.watch(self._follow)
         self._follow()
-
-    @property
-    def cascade(self) -> Cascade:
-        """Return the cascade as it is drawn now."""
-        return self.draft.cascade
-
-    def undo(self) -> None:
-        """Take the last edit back."""
-        self.draft.undo()
-
-    def redo(self) -> None:
-        """Do again what was undone last."""
-        self.draft.redo()
-
-    def save(self, *, overwrite: bool = False) -> list[Path]:
-        """Write what changed; see `Draft.save`."""
-        return self.draft.save(overwrite=overwrite)
 
     def cancel(self) -> None:
         """End the work that is going on."""

@@ -26,7 +26,8 @@ from kpilab.delivery.maps import (
 from kpilab.delivery.plane import framed, line_svg, plane_of, points_text
 from kpilab.evidence.links import LinkResult, LinkResults
 from kpilab.evidence.missing import MissingLinks
-from kpilab.model.cascade import Cascade, Link
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Link
 from kpilab.show import number
 
 DENIED = "denied"

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from kpilab.model import editing
-from kpilab.model.cascade import Cascade, Kpi, Objective
+from kpilab.model.cascade import Cascade
+from kpilab.model.nouns import Kpi, Objective
 from kpilab.show import count_of, quantity
 
 Row = tuple[str, tuple[str, editing.Key]]

@@ -2,14 +2,13 @@
 
 import html
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
 import pandas as pd
 
 from kpilab.delivery.plans import plan_chart
+from kpilab.delivery.widgets.drafted import Quiet
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.problems import InputError
@@ -61,7 +60,7 @@ class ChildRow(ipywidgets.HBox):
         self.words.value = f"<span style='color:{colour}'>{html.escape(said)}</span>"
 
 
-class TargetPanel(ipywidgets.VBox):
+class TargetPanel(Quiet, ipywidgets.VBox):
     """Sliders for the children of a unit; those that are not locked follow, so that the target is kept.
 
     Moving a slider locks it. `plan` is the last plan that adds up, `cascade` has its targets in it; `rows`
@@ -79,7 +78,6 @@ class TargetPanel(ipywidgets.VBox):
         self.plan = first.at(first.tidy()["level"].iloc[0])
         self._level = str(self.plan.tidy()["level"].iloc[0])
         self._begun = (self.plan.target, method, dict(self._locked))
-        self._listening = True
         self._build(method)
         self._show()
 
@@ -195,15 +193,6 @@ class TargetPanel(ipywidgets.VBox):
         }
         written = ", ".join(f"{key}={_code(value)}" for key, value in asked.items() if value)
         return f"kl.allocate_targets(cascade, history, {written})"
-
-    @contextmanager
-    def _quiet(self) -> Iterator[None]:
-        """Set controls without hearing of it; what the front end sends later is heard again."""
-        before, self._listening = self._listening, False
-        try:
-            yield
-        finally:
-            self._listening = before
 
 
 def _range(row: Any, unit_of_measure: str) -> tuple[float, float, float]:

@@ -1,7 +1,7 @@
 """Regressions that test links: arrays in, frozen results out, every number checked against R or statsmodels.
 
 No domain word enters here. `did`, `synthetic_did`, `synthetic_cohorts` and `structural` estimate interventions.
-`linear` holds the shared least squares, `windows` the lag equations, `panels`
+`linear` holds the shared least squares, `windows` the lag equations, `profiles` their responses over time, `panels`
 and `wild` the panel estimators, `inference` what follows from an estimate, `breaks` the break test and
 `screening` all pairs at once.
 """
@@ -22,18 +22,17 @@ from .inference import (
     tost,
 )
 from .linear import Estimate, Estimates, Fit, NotEstimable, ols
+from .profiles import Profile, lp_profile
 from .screening import Screen, screen
 from .synthetic_cohorts import Cohorts, synthetic_cohorts
 from .synthetic_did import SyntheticDid, synthetic_did
 from .windows import (
     Design,
     JointTest,
-    Profile,
     joint_lags,
     link_design,
     link_equation,
     lp_design,
-    lp_profile,
     lp_window,
 )
 
