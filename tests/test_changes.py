@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from kpilab.model.cascade import Cascade, Ratio
+from kpilab.model.cascade import Cascade
 from kpilab.model.changes import find_changes, value_text, with_changes
 from kpilab.model.files import LISTS, read_cascade
 from kpilab.model.nouns import Kpi
+from kpilab.model.parts import Ratio
 from kpilab.model.renames import find_renames, renamed
 from kpilab.model.start import start_cascade
 from kpilab.words import KPI_KINDS
