@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from openpyxl import load_workbook
 
 import kpilab as kl
 from kpilab import cli
@@ -48,6 +49,13 @@ def test_no_output_that_was_not_asked_for_names_anything_of_pay(planted, capsys,
     said = ""
     for command in ("check", "score", "links", "map", "pay", "processes"):
         said += run(capsys, command, planted) if command == "map" else run(capsys, command, planted, "--json")
+    said += run(capsys, "explain", planted, "--kpi", "seen_within_4h", "--json")
+    said += run(capsys, "targets", planted, "--kpi", "seen_within_4h", "--target", "0.8", "--json")
+    said += run(capsys, "whatif", planted, "--set", "bed_occupancy=-0.03", "--json")
+    said += run(capsys, "missing", planted, "--json") + run(capsys, "actions", planted, "--json")
+    run(capsys, "export", planted, tmp_path / "book.xlsx")
+    sheets = load_workbook(tmp_path / "book.xlsx")
+    said += str([cell for sheet in sheets for row in sheet.values for cell in row])
     said += run(capsys, "pay", planted) + run(capsys, "check", planted)
     said += run(capsys, "card", planted, "--all") + run(capsys, "card", planted, "--all", "--json")
     one_unit, one_owner = ("unit", "--units", "S08000015"), ("owner", "--units", "flow_lead")
