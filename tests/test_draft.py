@@ -270,3 +270,15 @@ def test_cascade_that_came_into_being_elsewhere_is_not_overwritten(tmp_path):
 def test_attached_files_stay_in_the_folder(draft, name):
     with pytest.raises(kl.InputError, match="is no name for a file"):
         draft.attach(name, "x")
+
+
+def test_a_draft_knows_that_nothing_changed_whatever_was_worked_out_meanwhile(folder):
+    """Positions and levels of units are kept as arrays once they are asked for: equality must not look at them."""
+    draft = kl.Draft(kl.read_cascade(folder))
+    draft.change("kpis", draft.cascade.kpis[0].id, {"name": "Another"})
+    draft.undo()
+    for cascade in (draft.cascade, kl.read_cascade(folder)):
+        assert cascade.level_ranks.size == len(cascade.units)
+        assert cascade == draft.cascade
+    assert draft.cascade != draft.cascade.replace(links=(), name="Other")
+    assert draft.cascade != "a cascade"
