@@ -51,6 +51,18 @@ def test_the_first_of_two_rows_counts_in_the_order_of_the_file(tmp_path):
     assert len(seconds) == 6
 
 
+@pytest.mark.parametrize("values", [(np.nan, 3), (3, np.nan), (np.nan, np.nan), (3, 3)])
+@pytest.mark.parametrize("shape", ["wide", "long"])
+def test_two_rows_for_one_place_are_noticed_whichever_of_them_is_empty(shape, values, tmp_path):
+    rows = pd.DataFrame({"period": "2023-01", "unit": ["a", "a", "b"], "revenue": [*values, 0.0]})
+    if shape == "long":
+        rows = rows.assign(measure="revenue").rename(columns={"revenue": "value"})
+    from_file, from_frame = both(tmp_path, rows)
+    np.testing.assert_array_equal(from_file.values, from_frame.values)
+    for history in (from_file, from_frame):
+        assert [each.where.rpartition(":")[2] for each in history.duplicates] == ["2"]
+
+
 WRONG = {
     "a period": (WIDE.assign(period=["2023-01", "2023-Q1", None]), 2),
     "a period that is a date": (WIDE.assign(period=pd.to_datetime(["2023-01-01"] * 3)), 3),

@@ -98,13 +98,20 @@ class _Block:
             self.columns, self.slots = np.zeros(1, dtype=np.int64), stored.reshape(-1, 1)
 
     def fill_at_once(self) -> bool:
-        """Write every number into a panel that is empty; tell whether no place is spoken of by two rows."""
+        """Write every number into a panel that is empty; tell whether no place is spoken of by two rows.
+
+        A place is spoken of if it holds a number in the first column, or was noted because a row leaves it empty
+        there; where these are fewer than the rows, two rows share a place.
+        """
         spoken, n_rows = np.zeros(len(self.slots), dtype=bool), 0
         for cells in self.table.table.blocks(self.places, self.table.numbers):
-            spoken[cells.place] = True
             n_rows += len(cells.place)
             for column, numbers in zip(self.columns, cells.numbers, strict=True):
-                self.slots[cells.place, column] = numbers
+                self.slots[:, column][cells.place] = numbers
+            unsaid = np.isnan(cells.numbers[0])
+            if unsaid.any():
+                spoken[cells.place[unsaid]] = True
+        spoken |= ~np.isnan(self.slots[:, self.columns[0]])
         if int(np.count_nonzero(spoken)) == n_rows:
             return True
         self.slots[:] = np.nan

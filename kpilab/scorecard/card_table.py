@@ -94,8 +94,9 @@ def _gather(
 
 
 def _named(gathered: list[_Gathered], span: Span) -> dict[str, np.ndarray]:
-    ids = {each.family: _texts(unit.id for unit in each.family.units) for each in gathered}
-    levels = {each.family: _texts(unit.level for unit in each.family.units) for each in gathered}
+    families = {each.family for each in gathered}
+    ids = {family: _texts(unit.id for unit in family.units) for family in families}
+    levels = {family: _texts(unit.level for unit in family.units) for family in families}
     sizes = [len(each.family.units) for each in gathered]
     return {
         "kpi": np.repeat(_texts(each.kpi.id for each in gathered), sizes),

@@ -120,7 +120,7 @@ def in_new_process(function: str, folder: Path, shape: str) -> dict[str, float]:
 
 
 def print_twenty_million_rows() -> None:
-    """Print both shapes of the same history, ours beside SQL."""
+    """Print the same values as 20 million rows and as a million rows of 20 columns, ours beside SQL."""
     with tempfile.TemporaryDirectory() as folder:
         in_new_process(
             "write_data", Path(folder), ""
@@ -137,7 +137,8 @@ def print_twenty_million_rows() -> None:
                 f"  20 million values, {shape}:  SQL {sql:5.2f} s   read_history + roll_up {own:5.2f} s",
                 end="   ",
             )
-            print(f"ratio {ratio:.1f} (wanted: under 2)   peak {peak:,.0f} MB (wanted: under 1,500 MB)")
+            wanted = " (wanted: under 2)" if shape == "long" else ""
+            print(f"ratio {ratio:.1f}{wanted}   peak {peak:,.0f} MB (wanted: under 1,500 MB)")
 
 
 def print_board_scorecard() -> None:
