@@ -1,14 +1,19 @@
 """The builder without a browser: what it shows is what a draft says, and all of it is text."""
 
+import html
+
 import ipywidgets
 import pytest
 
 import kpilab as kl
 from kpilab.delivery.widgets.form_fields import FIELDS
+from kpilab.delivery.widgets.judging import WHOLE
 from kpilab.delivery.widgets.outline import VIEWS, outline
+from kpilab.model.cascade import Cascade
 from kpilab.model.files import LISTS
 from kpilab.model.pasted import pasted_entries, pasted_history, pasted_table
 from kpilab.model.start import start_cascade
+from kpilab.words import KPI_KINDS
 from tests.small import ROWS, shops
 
 
@@ -62,10 +67,80 @@ def test_every_entry_of_every_view_opens_its_form(builder, view):
         assert builder.form.changed == {}
 
 
-def test_forms_know_only_fields_of_the_file():
-    for noun, model in LISTS.items():
-        known = {field.alias or name for name, field in model.model_fields.items()} | {"kind", "computed"}
-        assert set(FIELDS[noun]) <= known
+@pytest.mark.parametrize("noun", ["cascade", *LISTS])
+def test_every_field_of_every_noun_has_a_form_field(noun):
+    model = LISTS.get(noun, Cascade)
+    written = {field.alias or name for name, field in model.model_fields.items()}
+    written -= set(KPI_KINDS if noun in LISTS else LISTS)
+    assert set(FIELDS[noun]) == written | ({"kind", "computed"} if noun == "kpis" else set())
+
+
+DATED = [{"weight": "0.4", "from": "2022-01"}, {"weight": "0.6", "from": "2023-01"}]
+FILLED = [
+    ("objectives", "grow", {"weight": DATED}, lambda o: o.weight[1].weight == 0.6),
+    ("processes", "selling", {"procedures": [{"id": "triage", "name": "Triage, first", "owner": "director"}]},
+     lambda p: p.procedures[0].name == "Triage, first" and p.procedures[0].owner == "director"),
+    ("links", ("calls", "orders"), {"except": "ann, ben", "lags": "2"},
+     lambda link: link.excluded == ("ann", "ben") and link.lags == 2),
+    ("actions", "call_list", {"starts": [{"unit": "ann", "start": "2024-05"}], "ramp": "3", "source": "Minutes"},
+     lambda a: a.starts == {"ann": "2024-05"} and a.ramp == 3),
+    ("cascade", "", {"measures": [{"measure": "calls", "across": "same"}], "breaks": "2022-03, 2023-04"},
+     lambda c: c.measures["calls"].across == "same" and c.breaks == ("2022-03", "2023-04")),
+    ("cascade", "", {"history": [{"url": "env:HISTORY", "query": "select a, b from c"}]},
+     lambda c: c.history.query == "select a, b from c" and c.history.path == ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("noun", "key", "filled", "holds"), FILLED)
+def test_what_only_the_file_could_say_is_filled_in_undone_and_saved(builder, noun, key, filled, holds):
+    builder._open((noun, key) if noun != "cascade" else WHOLE)
+    for field, given in filled.items():
+        row = builder.form.rows[field]
+        if isinstance(given, str):
+            row.text = given
+            continue
+        (history,) = [True] if field == "history" else [False]
+        for _ in given if not history and field != "weight" else given[1:]:
+            row.control.add.click()
+        for line, cells in zip(row.control.lines, given, strict=True):
+            for (name, _), cell in zip(row.field.columns, line.children, strict=False):
+                cell.text = cells.get(name, "")
+    assert builder.form.is_sound, html_of(builder)
+    press(builder, "Change")
+    assert holds(builder._entry(builder._place))
+    builder.undo()
+    builder.redo()
+    builder.save()
+    assert kl.read_cascade(builder.cascade.folder) == builder.cascade
+    assert builder.form.changed == {}
+
+
+def test_rows_are_wrong_beside_their_field(builder):
+    choose(builder, "Processes", ("processes", "selling"))
+    row = builder.form.rows["procedures"]
+    row.control.add.click()
+    row.control.lines[0].children[0].text = "triage"
+    assert "'procedures.0.name' is missing" in html.unescape(row.message.value)
+    row.control.lines[0].children[-1].click()
+    assert builder.form.changed == {}
+    builder.form.fill({"procedures": "{id: a, name: A}, {id: b, name: B}"})
+    assert [line.children[1].text for line in row.control.lines] == ["A", "B"]
+    choose(builder, "Actions", ("actions", "call_list"))
+    row = builder.form.rows["expects"]
+    row.control.add.click()
+    row.control.lines[-1].children[0].text = row.control.lines[0].children[0].text
+    assert "is named twice" in row.message.value
+    row.control.lines[-1].children[-1].click()
+    builder.form.fill({"excludes": "call_list"})
+    assert "excludes itself" in builder.form.rows["excludes"].message.value
+
+
+def test_names_are_chosen_one_by_one(builder):
+    choose(builder, "Links", ("links", ("calls", "orders")))
+    names = builder.form.rows["except"].control
+    names.more.value = "ann"
+    names.more.value = "ben"
+    assert (names.text, names.more.value) == ("ann, ben", "")
 
 
 def test_change_is_made_by_the_line_that_is_shown(builder):

@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from kpilab.model.files import LISTS
 from kpilab.model.parts import Noun
+from kpilab.model.rows import listed_in, listing, rows_of_value, table_of, text_of_rows, value_of
 from kpilab.model.saving import as_written
+from kpilab.problems import one_problem
 from kpilab.words import KPI_KINDS
 
 SEVERAL = {"levels", "perspectives", "breaks", "units", "except", "unaffected", "requires", "excludes"}
-PAIRS = {"expects", "starts"}
 KIND, COMPUTED = "kind", "computed"
 _WEIGHTED = " weighted by "
 
@@ -40,22 +42,27 @@ def typed(noun: str, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def texts_of(noun: str, entry: Noun) -> dict[str, str]:
-    """Return what one would type to say the same; what has no short form is left out."""
-    texts = {field: _text(value) for field, value in as_written(entry).items()}
+    """Return what one would type to say the same."""
+    written = as_written(entry)
+    said = [field for field in written if noun in LISTS or field not in LISTS]
+    texts = {field: _text(noun, field, written[field]) for field in said}
     if noun == "kpis":
         kind = next(kind for kind in KPI_KINDS if kind in texts)
         texts |= {KIND: kind, COMPUTED: texts.pop(kind)}
-    return {field: text for field, text in texts.items() if text is not None}
+    return texts
 
 
 def _value(noun: str, field: str, text: str) -> Any:
     if not text:
         return None
     if field in SEVERAL:
-        return [part.strip() for part in re.split(r"[,;]", text) if part.strip()]
-    if field in PAIRS:
-        parts = (part.partition(":") for part in re.split(r"[,;]", text) if part.strip())
-        return {name.strip(): value.strip() for name, _, value in parts}
+        return listed_in(text)
+    table = table_of(noun, field)
+    if table is not None:
+        try:
+            return value_of(table, text)
+        except ValueError as error:
+            raise one_problem(field, str(error)) from error
     if field == "ratio":
         of, _, per = text.partition("/")
         return {"of": of.strip(), **({"per": per.strip()} if per.strip() else {})}
@@ -67,24 +74,21 @@ def _value(noun: str, field: str, text: str) -> Any:
         return [int(lag or found[1]) for lag in found.groups()] if found else text
     if noun == "links" and field == "min_effect" and re.fullmatch(r"[\d.]+", text):
         return float(text)
-    return {"path": text} if noun == "cascade" and field == "history" else text
+    return text
 
 
-def _text(value: Any) -> str | None:
+def _text(noun: str, field: str, value: Any) -> str:
+    table = table_of(noun, field)
+    if table is not None:
+        return text_of_rows(table, rows_of_value(table, value))
     match value:
         case {"of": of, "per": per}:
             return f"{of} / {per}"
         case {"of": of}:
             return f"{of}{_WEIGHTED}{value['weight']}" if value.get("weight") else str(of)
-        case {"path": [path]}:
-            return str(path)
-        case dict():
-            return ", ".join(f"{name}: {part}" for name, part in value.items())
-        case list() if any(isinstance(part, dict) for part in value):
-            return None
         case [int(first), int(last)]:
             return str(first) if first == last else f"{first}-{last}"
         case list():
-            return ", ".join(str(part) for part in value)
+            return listing(value)
         case _:
-            return "" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
+            return "" if value is None else f"{value:.15g}" if isinstance(value, float) else str(value)

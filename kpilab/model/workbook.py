@@ -4,7 +4,6 @@ A cell says what `cascade.yaml` says under the same key, without the outer brack
 begins with: nothing in the workbook is a formula.
 """
 
-import json
 import os
 import re
 import tempfile
@@ -21,6 +20,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from kpilab.model.cascade import Cascade
 from kpilab.model.entries import IGNORED_COLUMNS, plain
 from kpilab.model.files import CASCADE_FILE, LISTS
+from kpilab.model.one_line import one_line
 from kpilab.model.saving import as_written, short_form
 from kpilab.model.workbook_columns import (
     CASCADE_SHEET,
@@ -38,9 +38,6 @@ LONGEST_CELL = 32_767
 SPARE_ROWS = 500
 """Rows below the last one that have drop-downs, too."""
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|x[0-9A-Fa-f]{4}_")
-_PLAIN = re.compile(r"[^\W\d_][\w.%-]*( [\w.%-]+)*|\d{4}-[\dQW]\d?|[-+]?\d+(\.\d+)?%")
-_NOT_TEXT = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
-_BREAKING = re.compile("[\x7f-\xa0\u2028\u2029\ufeff]")
 _HEADING = PatternFill("solid", start_color="DDE6F0")
 _WIDEST = 60
 
@@ -145,26 +142,10 @@ def cell_content(value: Any) -> Any:
     """
     value = plain(short_form(value))
     if isinstance(value, tuple | dict):
-        return _flow_text(value)[1:-1]
+        return one_line(value)[1:-1]
     if isinstance(value, float | int) and float(f"{value:.15g}") != value:
         return repr(value)
     return value
-
-
-def _flow_text(value: Any) -> str:
-    """Write a value as YAML in one line; text is quoted unless it can be read in one way only."""
-    match value:
-        case dict():
-            return (
-                f"{{{', '.join(f'{_flow_text(key)}: {_flow_text(inner)}' for key, inner in value.items())}}}"
-            )
-        case tuple():
-            return f"[{', '.join(_flow_text(inner) for inner in value)}]"
-        case str() if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
-            return value
-        case _:
-            quoted = json.dumps(value, ensure_ascii=False)
-            return _BREAKING.sub(lambda found: f"\\u{ord(found.group()):04x}", quoted)
 
 
 def _unfit_cells(rows: Mapping[str, Sequence[Row]]) -> Iterator[Problem]:

@@ -151,7 +151,7 @@ def _model_columns(sheet: str, model: type[BaseModel], cascade: Cascade | None) 
     for name, field in model.model_fields.items():
         key = field.alias or name
         form = _form(list(_types(field.annotation)))
-        words = _words(field.annotation)
+        words = words_of(field.annotation)
         yield Column(key, form, words or _known(sheet, name, form, cascade), _meaning(sheet, key))
 
 
@@ -185,10 +185,11 @@ def _types(annotation: Any) -> Iterator[Any]:
         yield from _types(argument)
 
 
-def _words(annotation: Any) -> tuple[str, ...]:
+def words_of(annotation: Any) -> tuple[str, ...]:
+    """Return the words that an annotation allows, nothing where it allows more than words."""
     if getattr(annotation, "__origin__", None) is Literal:
         return tuple(get_args(annotation))
-    return next((words for words in map(_words, get_args(annotation)) if words), ())
+    return next((words for words in map(words_of, get_args(annotation)) if words), ())
 
 
 def _known(sheet: str, name: str, form: Form, cascade: Cascade | None) -> str | tuple[str, ...]:

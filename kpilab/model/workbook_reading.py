@@ -10,13 +10,12 @@ from typing import Any
 import openpyxl
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from kpilab.model.cascade import Cascade, Origin
 from kpilab.model.changes import find_changes
-from kpilab.model.entries import IGNORED_COLUMNS, EntryReader, plain
+from kpilab.model.entries import IGNORED_COLUMNS, EntryReader
 from kpilab.model.files import CASCADE_FILE, LISTS, TABLES, build_cascade, read_cascade
+from kpilab.model.one_line import read_line
 from kpilab.model.references import reference_problems
 from kpilab.model.saving import replace_file, write_cascade
 from kpilab.model.workbook_columns import (
@@ -223,8 +222,8 @@ class _Sheets:
         else:
             return text
         try:
-            return plain(YAML(typ="safe", pure=True).load(written))
-        except (YAMLError, ValueError, RecursionError):
+            return read_line(written)
+        except ValueError:
             said = "a, b" if column.form == "list" else "key: value, key: value"
             self._tell(where, f"{column.key}: {text!r:.80} cannot be read; write it like {said}")
             return None

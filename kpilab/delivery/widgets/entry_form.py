@@ -4,11 +4,11 @@ import html
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 import ipywidgets
 
 from kpilab.delivery.widgets.drafted import Quiet
+from kpilab.delivery.widgets.field_controls import control_of
 from kpilab.delivery.widgets.form_fields import BY_RULE, Field, fields_of
 from kpilab.delivery.widgets.judging import RENAMED
 from kpilab.model.cascade import Cascade
@@ -21,11 +21,10 @@ BAD, WEAK = "#b2182b", "#8c6d1f"
 _SPOKEN_OF = {
     "defined by exactly one": COMPUTED, "computed from itself": COMPUTED, "cause and effect are the same": "effect",
     "is drawn twice": "effect", "form a circle": "parent", "a parent stands above": "parent", "has two parents": "unit",
-    "say what with near": "near", "is not among its units": "units",
+    "say what with near": "near", "is not among its units": "units", "requires or excludes itself": "excludes",
 }  # fmt: skip
 """Fields by what a reader says of the whole entry."""
 _LABEL = {"width": "150px", "flex": "0 0 150px"}
-_CONTROL = {"width": "320px", "flex": "0 1 320px"}
 
 
 def said(text: str, colour: str = "#444") -> str:
@@ -41,7 +40,7 @@ class FieldRow(ipywidgets.HBox):
 
     def __init__(self, field: Field):
         self.field = field
-        self.control = _control(field)
+        self.control = control_of(field)
         self.message = ipywidgets.HTML(layout={"width": "auto", "flex": "1 1 240px", "display": "none"})
         label = ipywidgets.Label(field.label, layout=_LABEL)
         super().__init__(
@@ -56,26 +55,11 @@ class FieldRow(ipywidgets.HBox):
     @property
     def text(self) -> str:
         """Return what was typed or chosen."""
-        if self.field.control == "several":
-            return ", ".join(box.description for box in self.control.children if box.value)
-        return str(self.control.value or "")
+        return str(self.control.text)
 
     @text.setter
     def text(self, text: str) -> None:
-        if self.field.control == "several":
-            chosen = [part.strip() for part in text.split(",")]
-            for box in self.control.children:
-                box.value = box.description in chosen
-        elif self.field.control == "choice":
-            values = [value for _, value in self.field.choices]
-            self.control.value = text if text in values else values[0] if values else None
-        else:
-            self.control.value = text
-
-    def observe_text(self, heard: Callable[[Any], None]) -> None:
-        """Call a function whenever something is typed or chosen."""
-        for part in self.control.children if self.field.control == "several" else (self.control,):
-            part.observe(heard, "value")
+        self.control.text = text
 
 
 class EntryForm(Quiet, ipywidgets.VBox):
@@ -108,7 +92,7 @@ class EntryForm(Quiet, ipywidgets.VBox):
         self.rest = ipywidgets.HTML()
         super().__init__([*self.rows.values(), self.rest])
         for name, row in self.rows.items():
-            row.observe_text(partial(self._typed, name))
+            row.control.observe_text(partial(self._typed, name))
         self.judge()
 
     @property
@@ -169,17 +153,3 @@ class EntryForm(Quiet, ipywidgets.VBox):
                 self.rows[self._identity].text = id_from(self.rows["name"].text, self._taken)
         self.judge()
         self._heard()
-
-
-def _control(field: Field) -> Any:
-    if field.control == "several":
-        boxes = [
-            ipywidgets.Checkbox(
-                description=label, indent=False, layout={"width": "auto", "margin": "0 14px 0 0"}
-            )
-            for label, _ in field.choices
-        ]
-        return ipywidgets.HBox(boxes, layout={**_CONTROL, "flex_flow": "row wrap"})
-    if field.control == "choice":
-        return ipywidgets.Dropdown(options=list(field.choices), layout=_CONTROL, tooltip=field.label)
-    return ipywidgets.Text(placeholder=field.hint, layout=_CONTROL, tooltip=field.label)

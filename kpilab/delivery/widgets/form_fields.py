@@ -1,58 +1,78 @@
-"""Which fields a form shows for each noun, in which order, and with which choices."""
+"""Which fields a form shows for each noun: every one that a file can hold, in an order to read, with its choices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal
 
 from kpilab.model.cascade import Cascade
-from kpilab.model.references import PLURAL, REFERENCES
-from kpilab.model.typed import COMPUTED, KIND
-from kpilab.words import KPI_KINDS, ActionKind, Better, Frequency, Sign, TargetStatus, Timing, Transform
+from kpilab.model.editing import WHOLE
+from kpilab.model.files import LISTS
+from kpilab.model.references import PLURAL
+from kpilab.model.rows import Table, table_of
+from kpilab.model.typed import COMPUTED, KIND, SEVERAL
+from kpilab.model.workbook_columns import CASCADE_SHEET, Column, columns_of, words_of
+from kpilab.words import KPI_KINDS
 
 Choices = Sequence[tuple[str, str]]
+Control = Literal["text", "choice", "ticks", "names", "rows"]
 
-FIELDS: dict[str, tuple[str, ...]] = {
-    "cascade": ("cascade", "frequency", "levels", "perspectives", "history", "year_start", "attribution"),
-    "objectives": ("name", "id", "perspective", "level", "supports", "owner", "priority", "weight", "why"),
-    "factors": ("name", "id", "objective", "weight", "why"),
+_FIRST: dict[str, tuple[str, ...]] = {
+    WHOLE: (WHOLE, "frequency", "levels", "perspectives", "history", "year_start", "breaks", "measures"),
+    "objectives": ("name", "id", "perspective", "level", "supports", "owner", "priority"),
+    "factors": ("name", "id", "objective"),
     "kpis": (
         "name", "id", "factor", KIND, COMPUTED, "better", "near", "unit_of_measure", "levels", "owner", "process",
-        "parent", "timing", "weight", "why", "tolerance", "every", "transform", "coverage",
+        "parent", "timing", "weight", "why",
     ),
-    "units": ("name", "unit", "level", "parent", "owner"),
-    "owners": ("name", "id", "unit"),
-    "processes": ("name", "id", "owner"),
+    "units": ("name", "unit"),
+    "owners": ("name",),
+    "processes": ("name",),
     "links": ("cause", "effect", "sign", "lag", "at", "min_effect", "because"),
-    "actions": (
-        "name", "id", "kind", "units", "start", "end", "cost", "owner", "process", "expects", "requires", "status",
-    ),
-    "targets": ("kpi", "unit", "from", "to", "target", "baseline", "red_flag", "status"),
+    "actions": ("name", "id", "kind", "units", "start", "starts", "end"),
+    "targets": (),
 }  # fmt: skip
+"""What comes first; the other fields of the noun follow as its model has them."""
 
-_LITERALS: dict[tuple[str, str], Any] = {
-    ("cascade", "frequency"): Frequency, ("kpis", "better"): Better, ("kpis", "timing"): Timing,
-    ("kpis", "every"): Frequency, ("kpis", "transform"): Transform,
-    ("links", "sign"): Sign, ("actions", "kind"): ActionKind, ("actions", "status"): TargetStatus,
-    ("targets", "status"): TargetStatus,
-}  # fmt: skip
-_REQUIRED = {("kpis", KIND), ("cascade", "frequency"), ("links", "sign"), ("actions", "kind")} | {
+
+def _in_order(noun: str) -> tuple[str, ...]:
+    model = LISTS.get(noun, Cascade)
+    written = [field.alias or name for name, field in model.model_fields.items()]
+    elsewhere = KPI_KINDS if noun in LISTS else LISTS
+    rest = [name for name in written if name not in elsewhere]
+    return tuple(dict.fromkeys((*_FIRST[noun], *rest)))
+
+
+FIELDS: dict[str, tuple[str, ...]] = {noun: _in_order(noun) for noun in _FIRST}
+
+_REQUIRED = {("kpis", KIND), (WHOLE, "frequency"), ("links", "sign"), ("actions", "kind")} | {
     (noun, "status") for noun in ("actions", "targets")
 }
+_NAMED = {
+    "units": "units",
+    "except": "units",
+    "unaffected": "kpis",
+    "requires": "actions",
+    "excludes": "actions",
+}
+"""Lists that a field with several names takes them from."""
 _SAID = {
-    "id": "Id", "unit": "Unit", KIND: "How computed", COMPUTED: "From", "from": "From", "to": "To", "at": "At level",
+    "id": "Id", KIND: "How computed", COMPUTED: "From", "from": "From", "to": "To", "at": "At level",
     "because": "Because", "lag": "Lag (periods)", "min_effect": "Least effect", "expects": "Expected changes",
     "near": "Near what", "unit_of_measure": "Unit of measure", "levels": "Levels", "cascade": "Name",
-    "parent": "Parent", "history": "History file", "year_start": "Year begins in month", "red_flag": "Red flag",
-    "supports": "Supports goal", "every": "Observed every", "factor": "Success factor",
+    "parent": "Parent", "history": "History", "year_start": "Year begins in month", "red_flag": "Red flag",
+    "supports": "Supports goal", "starts": "Starts by unit", "except": "Except at",
+    "lags": "Own lags", "ramp": "Ramp (periods)", "breaks": "Breaks", "measures": "How measures add up",
+    "unaffected": "Unaffected KPIs", "unit": "Unit", "every": "Observed every", "factor": "Success factor",
 }  # fmt: skip
 _HINTS = {
     ("kpis", COMPUTED): "measures: a / b, or a formula: a * b", ("links", "lag"): "1, or a range: 0-2",
     ("links", "min_effect"): "that would matter: 0.1, or 0.2 sd",
     ("links", "because"): "why the cause should move the effect",
-    ("cascade", "levels"): "top down, with commas", ("cascade", "perspectives"): "with commas",
-    ("actions", "units"): "with commas; empty: all", ("actions", "expects"): "kpi: -10%, other: 0.05",
-    ("actions", "start"): "2024-01", ("targets", "from"): "2024-01", ("targets", "to"): "empty: for good",
-    ("objectives", "weight"): "0 to 1", ("factors", "weight"): "0 to 1", ("kpis", "weight"): "0 to 1",
+    (WHOLE, "levels"): "top down, with commas", (WHOLE, "perspectives"): "with commas",
+    ("actions", "units"): "with commas; empty: all", ("actions", "start"): "2024-01", ("targets", "from"): "2024-01",
+    ("targets", "to"): "empty: for good",
+    (WHOLE, "breaks"): "periods with commas: 2020-03", ("links", "lags"): "own past values: 1",
+    ("actions", "ramp"): "until the full effect: 6",
     ("kpis", "tolerance"): "share off the target that is near: 0.05",
     ("kpis", "coverage"): "least share of children: 1",
     ("kpis", "unit_of_measure"): "share, hours, …",
@@ -77,46 +97,68 @@ class Field:
     name : str
         As it is written in the file.
     label : str
-    control : {"text", "choice", "several"}
+    control : {"text", "choice", "ticks", "names", "rows"}
+        A line of text; one of the choices; ticks; names with commas, or chosen one by one; a little table.
     choices : sequence of (label, value)
     hint : str
+    meaning : str
+        What the field says, in a sentence.
+    table : Table, optional
+        How the text becomes rows.
+    columns : sequence of (name, choices)
+        Of the rows; a column without choices is typed.
     """
 
     name: str
     label: str
-    control: Literal["text", "choice", "several"]
+    control: Control
     choices: Choices = ()
     hint: str = ""
+    meaning: str = ""
+    table: Table | None = None
+    columns: Sequence[tuple[str, Choices]] = ()
 
 
 def fields_of(cascade: Cascade, noun: str) -> list[Field]:
     """Return the fields of a form, with the choices that the cascade of now offers."""
-    return [_field(cascade, noun, name) for name in FIELDS[noun]]
+    sheet = CASCADE_SHEET if noun == WHOLE else noun
+    columns = {column.key: column for column in columns_of(sheet, cascade)}
+    return [_field(cascade, noun, name, columns.get(name)) for name in FIELDS[noun]]
 
 
-def _field(cascade: Cascade, noun: str, name: str) -> Field:
+def _field(cascade: Cascade, noun: str, name: str, column: Column | None) -> Field:
     label = _SAID.get(name, name.replace("_", " ").capitalize())
-    hint = _HINTS.get((noun, name), "")
+    hint, meaning = _HINTS.get((noun, name), ""), column.meaning if column else ""
+    if (table := table_of(noun, name)) is not None:
+        columns = [(each, _cell_choices(cascade, table, each)) for each in table.columns]
+        return Field(name, label, "rows", (), hint, meaning, table, columns)
     if (noun, name) == ("kpis", "levels"):
-        levels = [(level, level) for level in cascade.levels]
-        return Field(name, label, "several", levels, "none ticked: all levels")
-    choices = _choices(cascade, noun, name)
-    if choices is None:
-        return Field(name, label, "text", (), hint)
+        return Field(name, label, "ticks", [(level, level) for level in cascade.levels], hint, meaning)
+    if name in SEVERAL and name in _NAMED:
+        return Field(name, label, "names", _entries(cascade, _NAMED[name]), hint, meaning)
+    choices = (
+        [(kind, kind) for kind in KPI_KINDS] if (noun, name) == ("kpis", KIND) else _choices(cascade, column)
+    )
+    if not choices and (column is None or not column.choices):
+        return Field(name, label, "text", (), hint, meaning)
     optional = (noun, name) not in _REQUIRED
-    return Field(name, label, "choice", [*([("—", "")] if optional else []), *choices], hint)
+    return Field(name, label, "choice", [*([("—", "")] if optional else []), *choices], hint, meaning)
 
 
-def _choices(cascade: Cascade, noun: str, name: str) -> Choices | None:
-    if (noun, name) == ("kpis", KIND):
-        return [(kind, kind) for kind in KPI_KINDS]
-    if (noun, name) in _LITERALS:
-        return [(word, word) for word in get_args(_LITERALS[(noun, name)])]
-    if name in ("level", "at"):
-        return [(level, level) for level in cascade.levels]
-    if name == "perspective":
-        return [(each, each) for each in cascade.perspectives]
-    kind = REFERENCES.get(noun, {}).get(name)
-    if kind is None:
-        return None
-    return [(f"{each.name} ({each.id})", each.id) for each in getattr(cascade, PLURAL[kind])]
+def _choices(cascade: Cascade, column: Column | None) -> Choices:
+    if column is None:
+        return ()
+    if isinstance(column.choices, str):
+        return _entries(cascade, column.choices)
+    return [(word, word) for word in column.choices]
+
+
+def _cell_choices(cascade: Cascade, table: Table, column: str) -> Choices:
+    field = table.part.model_fields.get(column) if table.part else None
+    words = words_of(field.annotation) if field else ()
+    choices = [(word, word) for word in words] or _entries(cascade, PLURAL.get(column, ""))
+    return [("—", ""), *choices] if choices else ()
+
+
+def _entries(cascade: Cascade, noun: str) -> Choices:
+    return [(f"{each.name} ({each.id})", each.id) for each in getattr(cascade, noun, ())]
