@@ -216,3 +216,18 @@ def test_mean_over_a_quarter_arrives_month_by_month_by_hand():
     motions = {"y": Motion((flow,), (), np.array([0]), still)}
     found = propagate(motions, {"x": held([1, 1, 1, 1])}, (4, 1, 1))
     assert found["y"][:, 0, 0] == pytest.approx([1, 2, 3, 3])
+
+
+def test_a_change_that_begins_late_arrives_later_and_beyond_the_horizon_not_at_all_by_hand():
+    """x: 1 from the third period; y = 2 x a period later, with memory ½; z = y three periods later: never here."""
+    motions = {"y": motion("x", 1, 2.0, own=0.5), "z": motion("y", 3, 1.0), "w": motion("z", 0, 1.0)}
+    late = {"x": held([0, 0, 1, 1, 1, 1])}
+    found = propagate(motions, late, (6, 1, 1))
+    assert found["y"][:, 0, 0].tolist() == [0, 0, 0, 2, 3, 3.5]
+    assert found["z"].shape == found["w"].shape == (6, 1, 1)
+    assert not found["z"].any()
+    assert not found["w"].any()
+    longer = {"x": held([0, 0, 1, 1, 1, 1, 1])}
+    assert propagate(motions, longer, (7, 1, 1))["w"][:, 0, 0].tolist() == [0, 0, 0, 0, 0, 0, 2]
+    shut = {"x": held([0, 0, 1, 1, 1, 1]), "y": held([0, 4, 0, 0, 0, 0])}
+    assert propagate(motions, shut, (6, 1, 1))["z"][:, 0, 0].tolist() == [0, 0, 0, 0, 4, 2]

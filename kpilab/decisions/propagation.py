@@ -2,7 +2,8 @@
 
 Everything is a deviation from the baseline, on the scale of the links, where an equation is linear and what
 is common to all units in a period cancels out. KPIs come in the order of the arrows and take the whole
-horizon in one go; where arrows form a loop its KPIs take one period at a time.
+horizon in one go, from the first period in which a change can have come to them; where arrows form a loop its KPIs
+take one period at a time.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ import networkx as nx
 import numpy as np
 
 NOWHERE = -1
+_START = object()  # from where what is held comes
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,32 +120,39 @@ def propagate(
     Returns
     -------
     dict of KPI to ndarray, shape (H, P, R)
-        Deviations on the scale of links; a held KPI that nothing moves has one draw, (H, P, 1).
+        Deviations on the scale of links; a held KPI that nothing moves, and one that is reached after the horizon
+        only, have one draw, (H, P, 1).
     """
     graph = arrows(motions)
     graph.add_nodes_from(held)
-    reached = set(held).union(*(nx.descendants(graph, kpi) for kpi in held))
+    arrivals = _arrivals(graph, held)
     if wanted is not None:
         needed = set(wanted).union(*(nx.ancestors(graph, kpi) for kpi in wanted if kpi in graph))
-        reached &= needed
-    run = _Run(motions, held, shape)
-    for block in _blocks(nx.DiGraph(graph.subgraph(reached))):
+        arrivals = {kpi: first for kpi, first in arrivals.items() if kpi in needed}
+    run = _Run(motions, held, shape, arrivals)
+    late = [kpi for kpi, first in arrivals.items() if first >= shape[0]]
+    for block in _blocks(nx.DiGraph(graph.subgraph(arrivals.keys() - set(late)))):
         run.take(block)
-    return run.deviations
+    return run.deviations | {kpi: np.zeros((*shape[:2], 1)) for kpi in late}
 
 
 class _Run:
     """One run: the deviations found so far."""
 
     def __init__(
-        self, motions: Mapping[str, Motion], held: Mapping[str, Held], shape: tuple[int, int, int]
+        self,
+        motions: Mapping[str, Motion],
+        held: Mapping[str, Held],
+        shape: tuple[int, int, int],
+        arrivals: Mapping[str, int],
     ) -> None:
-        self.motions, self.held, self.shape = motions, held, shape
+        self.motions, self.held, self.shape, self.arrivals = motions, held, shape, arrivals
         self.deviations: dict[str, np.ndarray] = {}
         self.free: dict[str, np.ndarray] = {}
 
     def take(self, block: tuple[str, ...]) -> None:
-        """Compute a KPI over the whole horizon, or the KPIs of a loop period by period."""
+        """Compute a KPI from its first change to the horizon, or the KPIs of a loop period by period."""
+        first = min(self.arrivals[kpi] for kpi in block)
         for kpi in block:
             moved = kpi in self.motions
             draws = self.shape[2] if moved else 1
@@ -151,9 +160,9 @@ class _Run:
             if moved and kpi in self.held and self.held[kpi].adds:
                 self.free[kpi] = np.zeros_like(self.deviations[kpi])
         if len(block) == 1 and not (block[0] in self.held and block[0] in self.motions):
-            self._advance(block[0], slice(0, self.shape[0]))
+            self._advance(block[0], slice(first, self.shape[0]))
             return
-        for period in range(self.shape[0]):
+        for period in range(first, self.shape[0]):
             for kpi in block:
                 self._advance(kpi, slice(period, period + 1))
 
@@ -181,20 +190,26 @@ class _Run:
             found[periods] = motion.spread(total, periods, np.zeros_like(held.places), held.places)
 
     def _respond(self, found: np.ndarray, motion: Motion, periods: slice) -> None:
-        """Add up what causes and own past bring, period by period where the own past counts."""
-        inflow = np.zeros((periods.stop - periods.start, len(motion.places), self.shape[2]))
+        """Add up what causes and own past bring, period by period where the own past counts.
+
+        The rows of these periods are nothing so far: they take the inflow first and the own past on top, in place
+        where the equation holds everywhere.
+        """
+        memory = min(max((lag for lag, _ in motion.own), default=0), periods.start)
+        seen = found[periods.start - memory : periods.stop]
+        whole = np.array_equal(motion.places, np.arange(found.shape[1]))
+        rows = seen if whole else seen[:, motion.places]
         for flow in motion.inflows:
             source = self.deviations.get(flow.kpi)
             if source is not None:
-                _arrive(inflow, source, flow, periods)
-        whole = np.array_equal(motion.places, np.arange(found.shape[1]))
-        places = slice(None) if whole else motion.places
-        for row in range(periods.start, periods.stop):
-            now = inflow[row - periods.start]
+                _arrive(rows[memory:], source, flow, periods)
+        past = np.empty_like(rows[0])
+        for row in range(memory, len(rows)):
             for lag, weight in motion.own:
                 if row >= lag:
-                    now += weight * found[row - lag, places]
-            found[row, places] = now
+                    rows[row] += np.multiply(weight, rows[row - lag], out=past)
+        if not whole:
+            found[periods, motion.places] = rows[memory:]
 
 
 def _arrive(inflow: np.ndarray, source: np.ndarray, flow: Inflow, periods: slice) -> None:
@@ -210,6 +225,16 @@ def _arrive(inflow: np.ndarray, source: np.ndarray, flow: Inflow, periods: slice
         if not aligned:
             arriving = np.where(there, arriving[:, np.maximum(flow.holder, 0)], 0.0)
         inflow[first - periods.start :] += weight * arriving
+
+
+def _arrivals(graph: nx.DiGraph, held: Mapping[str, Held]) -> dict[str, int]:
+    """Return the first period in which what is held can have moved each KPI that it reaches."""
+    timed = graph.copy()
+    for kpi, one in held.items():
+        busy = one.mask.any(axis=1) | (one.deviation != 0).any(axis=1) | (one.added != 0).any(axis=1)
+        timed.add_edge(_START, kpi, lag=int(busy.argmax()) if busy.any() else len(busy))
+    first = nx.single_source_dijkstra_path_length(timed, _START, weight="lag")
+    return {kpi: period for kpi, period in first.items() if kpi != _START}
 
 
 def arrows(motions: Mapping[str, Motion]) -> nx.DiGraph:
