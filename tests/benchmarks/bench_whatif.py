@@ -65,7 +65,9 @@ def print_slider(shape: Callable[[int, int], list[tuple[int, int]]]) -> None:
     first = time.perf_counter() - start
     print(f"what_if, {N_KPIS} KPIs, {N_LINKS} links, a {shape.__name__}, first call: {first:.1f} s")
     for name, shown in (("spread over the map", spread), ("farthest", ends), ("nearest", near)):
-        took = seconds(lambda kpis=shown: kl.what_if(cascade, history, links, {"k0": 1.0}, kpis=kpis, **options))
+        took = seconds(
+            lambda kpis=shown: kl.what_if(cascade, history, links, {"k0": 1.0}, kpis=kpis, **options)
+        )
         print(f"  then, a dozen KPIs, {name}: {1000 * took:.0f} ms (to be under 100)")
     whole = seconds(lambda: kl.what_if(cascade, history, links, {"k0": 1.0}, **options))
     print(f"  then, all {N_KPIS} KPIs: {1000 * whole:.0f} ms (to be under 1000)")
