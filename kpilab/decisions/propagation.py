@@ -234,7 +234,7 @@ def _arrivals(graph: nx.DiGraph, held: Mapping[str, Held]) -> dict[str, int]:
         busy = one.mask.any(axis=1) | (one.deviation != 0).any(axis=1) | (one.added != 0).any(axis=1)
         timed.add_edge(_START, kpi, lag=int(busy.argmax()) if busy.any() else len(busy))
     first = nx.single_source_dijkstra_path_length(timed, _START, weight="lag")
-    return {kpi: period for kpi, period in first.items() if kpi != _START}
+    return {kpi: int(period) for kpi, period in first.items() if kpi != _START}
 
 
 def arrows(motions: Mapping[str, Motion]) -> nx.DiGraph:
