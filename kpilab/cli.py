@@ -464,6 +464,9 @@ def import_book(
     """Write what a workbook says into a cascade folder; comments that stand there are kept."""
     written = kl.import_workbook(book, folder, overwrite=overwrite)
     print(*written or ["nothing changed"], sep="\n")
+    absent = [name for name in kl.read_cascade(folder).history.path if not (folder / name).exists()]
+    if absent:
+        print(f"A workbook holds no history: copy {', '.join(absent)} into {folder}, or change history: there.")
 
 
 @app.command()

@@ -203,6 +203,18 @@ def test_export_command_says_what_is_left_out(example_cascade, tmp_path, capsys)
     assert "Not held: history" in capsys.readouterr().out
 
 
+def test_import_into_an_empty_folder_names_the_history_that_is_still_to_come(shop, book, tmp_path, capsys):
+    fresh = tmp_path / "fresh"
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["import", str(book), str(fresh)])
+    assert ended.value.code == 0
+    assert f"copy history.csv into {fresh}" in capsys.readouterr().out
+    (fresh / "history.csv").write_bytes((shop.folder / "history.csv").read_bytes())
+    with pytest.raises(SystemExit):
+        cli.main(["import", str(book), str(fresh)])
+    assert capsys.readouterr().out == "nothing changed\n"
+
+
 def test_a_file_that_is_no_workbook_is_told(tmp_path):
     (tmp_path / "b.xlsx").write_text("no zip")
     assert "is no workbook" in problems(tmp_path / "b.xlsx")
