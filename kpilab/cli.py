@@ -466,7 +466,9 @@ def import_book(
     print(*written or ["nothing changed"], sep="\n")
     absent = [name for name in kl.read_cascade(folder).history.path if not (folder / name).exists()]
     if absent:
-        print(f"A workbook holds no history: copy {', '.join(absent)} into {folder}, or change history: there.")
+        print(
+            f"A workbook holds no history: copy {', '.join(absent)} into {folder}, or change history: there."
+        )
 
 
 @app.command()
