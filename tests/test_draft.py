@@ -282,3 +282,63 @@ def test_a_draft_knows_that_nothing_changed_whatever_was_worked_out_meanwhile(fo
         assert cascade == draft.cascade
     assert draft.cascade != draft.cascade.replace(links=(), name="Other")
     assert draft.cascade != "a cascade"
+
+
+def test_several_edits_at_once_are_undone_together_and_brought_back(draft, folder):
+    draft.place({"calls": (10, 20)})
+    draft.at_once(
+        ("rename", "kpis", "calls", "phone"),
+        ("change", "links", ("phone", "orders"), {"because": "Who is called may order"}),
+        ("move", "kpis", "phone", -1),
+    )
+    assert draft.cascade.kpi("phone").name == "Calls to customers"
+    assert kl.Draft.recover(folder).cascade == draft.cascade
+    assert draft.positions["phone"] == (10, 20)
+    draft.undo()
+    assert draft.cascade == kl.read_cascade(folder)
+    draft.redo()
+    draft.save()
+    assert kl.read_cascade(folder) == draft.cascade
+    before = draft.cascade
+    with pytest.raises(kl.InputError, match="duplicate id"):
+        draft.at_once(("add", "owners", {"id": "mia", "name": "Mia"}), ("rename", "kpis", "phone", "orders"))
+    with pytest.raises(kl.InputError, match="'renam' is no edit; did you mean 'rename'"):
+        draft.at_once(("renam", "kpis", "phone", "x"))
+    assert draft.cascade == before
+
+
+def test_what_was_put_elsewhere_on_the_map_is_undone(draft, folder):
+    draft.place({"calls": (10, 20)})
+    draft.place({"calls": (30, 40)})
+    assert draft.changes() == ("Put elsewhere on the map: 1 KPI.",)
+    assert kl.Draft.recover(folder).positions == {"calls": (30, 40)}
+    draft.undo()
+    assert draft.positions == {"calls": (10, 20)}
+    draft.undo()
+    assert draft.positions == {}
+    assert draft.is_saved
+    draft.redo()
+    assert draft.positions == {"calls": (10, 20)}
+
+
+def ids(cascade, noun):
+    return [entry.id for entry in getattr(cascade, noun)]
+
+
+def test_entries_move_among_their_siblings_and_the_file_keeps_the_order(draft, folder):
+    assert ids(draft.cascade, "kpis")[:4] == ["revenue", "orders", "average_order", "calls"]
+    draft.move("kpis", "calls", -2)
+    assert ids(draft.cascade, "kpis")[:4] == ["revenue", "calls", "orders", "average_order"]
+    assert draft.changes() == ("The order of the kpis changed.",)
+    draft.move("units", "coast", -1)  # past City and everybody in it, who stand elsewhere in the tree
+    assert [unit.id for unit in draft.cascade.children("company")] == ["coast", "city", "hills"]
+    draft.save()
+    again = kl.read_cascade(folder)
+    assert ids(again, "kpis")[:4] == ["revenue", "calls", "orders", "average_order"]
+    assert [unit.id for unit in again.children("company")] == ["coast", "city", "hills"]
+    text = (folder / "cascade.yaml").read_text(encoding="utf-8")
+    assert text.index("id: calls") < text.index("id: orders")
+    with pytest.raises(kl.InputError, match="stands first among 3"):
+        draft.move("units", "coast", -1)
+    with pytest.raises(kl.InputError, match="stands last among"):
+        draft.move("objectives", draft.cascade.objectives[-1].id, 1)

@@ -1,11 +1,8 @@
 """A cascade that is being edited: the only thing that changes, around cascades that never do."""
 
-import difflib
-import json
 import os
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import count
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +11,30 @@ from pydantic import ValidationError
 from kpilab.model import editing
 from kpilab.model.cascade import Cascade, Origin
 from kpilab.model.changes import find_changes
+from kpilab.model.conflicts import difference_of, refuse_what_changed
 from kpilab.model.dependents import Dependent
 from kpilab.model.faults import told
-from kpilab.model.files import CASCADE_FILE, read_cascade, text_of
+from kpilab.model.files import CASCADE_FILE, LISTS, read_cascade, text_of
 from kpilab.model.journal import Journal, Step, journals_in, read_journal
+from kpilab.model.map_positions import POSITIONS_FILE, Position, positions_in, positions_text, rounded
+from kpilab.model.new_ids import id_from
 from kpilab.model.references import reference_problems
 from kpilab.model.saving import replace_files, rewritten_files
-from kpilab.problems import InputError, Problem, one_problem, stop_on
+from kpilab.problems import InputError, did_you_mean, one_problem, stop_on
+from kpilab.show import count_of
 from kpilab.words import Frequency
 
-POSITIONS_FILE = "map.json"
+EDITS = ("add", "add_all", "change", "rename", "move", "remove")
 PERSPECTIVES = ("Finance", "Customers", "Processes", "People")
-Position = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _State:
+    """What an edit changes: the cascade, the files to be written beside it, where KPIs were put on the map."""
+
+    cascade: Cascade
+    files: Mapping[str, str] = field(default_factory=dict)
+    moved: Mapping[str, Position] = field(default_factory=dict)
 
 
 class Draft:
@@ -40,8 +49,6 @@ class Draft:
 
     Attributes
     ----------
-    cascade : Cascade
-        As it is now.
     code : str
         The line of code that does what was done last.
 
@@ -61,16 +68,20 @@ class Draft:
     """
 
     def __init__(self, cascade: Cascade):
-        self._saved = self.cascade = cascade
+        self._saved = cascade
+        self._now = _State(cascade)
         self.code = ""
         self._journal = Journal(cascade)
         self._read = dict(cascade.texts)
-        self._past: list[tuple[Cascade, dict[str, str]]] = []
-        self._future: list[tuple[Cascade, dict[str, str]]] = []
-        self._files: dict[str, str] = {}
+        self._past: list[_State] = []
+        self._future: list[_State] = []
         self._watchers: list[Callable[[], None]] = []
-        self._positions = _positions_in(self.cascade.folder)
-        self._moved: dict[str, Position] = {}
+        self._positions = positions_in(cascade.folder)
+
+    @property
+    def cascade(self) -> Cascade:
+        """Return the cascade as it is now."""
+        return self._now.cascade
 
     @classmethod
     def new(
@@ -132,7 +143,7 @@ class Draft:
     def take_up(self) -> None:
         """Go on with the edits of an earlier sitting, in place of this draft's own."""
         other = Draft.recover(self.cascade.folder)
-        for name in ("cascade", "_saved", "_journal", "_read", "_past", "_future", "_files"):
+        for name in ("_now", "_saved", "_journal", "_read", "_past", "_future"):
             setattr(self, name, getattr(other, name))
         self._tell("draft = kl.Draft.recover(cascade.folder)")
 
@@ -159,16 +170,43 @@ class Draft:
         """Change some fields of an entry; see `kpilab.model.editing.change`."""
         self._edit("change", noun, key, dict(fields))
 
+    def move(self, noun: str, key: editing.Key, steps: int) -> None:
+        """Move an entry up or down among its siblings; see `kpilab.model.editing.move`."""
+        self._edit("move", noun, key, steps)
+
     def rename(self, noun: str, key: str, new: str) -> None:
         """Give an entry another id; whatever names it follows."""
-        stood = self.positions
-        self._edit("rename", noun, key, new)
-        if noun == "kpis" and key in stood:
-            self.place({new: stood[key]})
+        stood = self.positions.get(key) if noun == "kpis" else None
+        self._edit("rename", noun, key, new, moved={} if stood is None else {new: stood})
 
     def remove(self, noun: str, key: editing.Key, *, with_dependents: bool = False) -> None:
         """Remove an entry; see `kpilab.model.editing.remove`."""
         self._edit("remove", noun, key, with_dependents=with_dependents)
+
+    def at_once(self, *edits: Sequence[Any]) -> None:
+        """Make several edits as one: refused together, and undone together.
+
+        Parameters
+        ----------
+        *edits : sequence
+            Each the name of an edit and what it takes: ``("rename", "kpis", "calls", "phone")``,
+            ``("change", "kpis", "phone", {"better": "lower"})``.
+
+        Raises
+        ------
+        InputError
+            With the reasons of the first that is refused; then none of them is made.
+        """
+        cascade, moved = self.cascade, dict(self._now.moved)
+        for verb, noun, *arguments in edits:
+            if verb not in EDITS:
+                raise one_problem("edit", f"'{verb}' is no edit; {did_you_mean(verb, EDITS)}")
+            cascade = getattr(editing, verb)(cascade, noun, *map(_key, arguments))
+            if (verb, noun) == ("rename", "kpis") and arguments[0] in self.positions:
+                moved[arguments[1]] = self.positions[arguments[0]]
+        said = ", ".join(repr(tuple(edit)) for edit in edits)
+        step = {"do": "at_once", "arguments": [list(edit) for edit in edits]}
+        self._did(step, f"draft.at_once({said})", replace(self._now, cascade=cascade, moved=moved))
 
     def dependents(self, noun: str, key: editing.Key) -> tuple[Dependent, ...]:
         """List what hangs on an entry; see `kpilab.model.editing.dependents`."""
@@ -180,16 +218,15 @@ class Draft:
             raise one_problem(
                 "name", f"'{name}' is no name for a file of the folder; write one like history.csv"
             )
-        self._remember()
-        self._files = {**self._files, name: text}
         if (there := text_of(self.cascade.folder / name)) is not None:
             self._read.setdefault(name, there)
-        self._did({"do": "attach", "arguments": [name, text]}, f"draft.attach({name!r}, …)")
+        after = replace(self._now, files={**self._now.files, name: text})
+        self._did({"do": "attach", "arguments": [name, text]}, f"draft.attach({name!r}, …)", after)
 
     @property
     def files(self) -> dict[str, str]:
         """Return the texts of the files that wait to be written beside the cascade, by name."""
-        return dict(self._files)
+        return dict(self._now.files)
 
     @property
     def can_undo(self) -> bool:
@@ -204,16 +241,16 @@ class Draft:
     def undo(self) -> None:
         """Take the last edit back; nothing happens when there is none."""
         if self._past:
-            self._future.append((self.cascade, self._files))
-            self.cascade, self._files = self._past.pop()
-            self._did({"do": "undo", "arguments": []}, "draft.undo()")
+            self._future.append(self._now)
+            self._now = self._past.pop()
+            self._note({"do": "undo", "arguments": []}, "draft.undo()")
 
     def redo(self) -> None:
         """Do again what was undone last; nothing happens when nothing was."""
         if self._future:
-            self._past.append((self.cascade, self._files))
-            self.cascade, self._files = self._future.pop()
-            self._did({"do": "redo", "arguments": []}, "draft.redo()")
+            self._past.append(self._now)
+            self._now = self._future.pop()
+            self._note({"do": "redo", "arguments": []}, "draft.redo()")
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call a function after everything that happens to the draft; return one that ends this."""
@@ -224,11 +261,13 @@ class Draft:
     def positions(self) -> dict[str, Position]:
         """Return where KPIs stand on the map, by id."""
         known = {kpi.id for kpi in self.cascade.kpis}
-        return {kpi: at for kpi, at in (self._positions | self._moved).items() if kpi in known}
+        return {kpi: at for kpi, at in {**self._positions, **self._now.moved}.items() if kpi in known}
 
     def place(self, positions: Mapping[str, Position]) -> None:
-        """Put KPIs somewhere on the map; this is saved with the cascade, and no edit of it."""
-        self._moved |= {kpi: (round(float(x), 1), round(float(y), 1)) for kpi, (x, y) in positions.items()}
+        """Put KPIs somewhere on the map: saved with the cascade, and undone like any edit."""
+        put = rounded(positions)
+        step = {"do": "place", "arguments": [{kpi: list(at) for kpi, at in put.items()}]}
+        self._did(step, f"draft.place({put})", replace(self._now, moved={**self._now.moved, **put}))
 
     @property
     def trouble(self) -> str:
@@ -238,18 +277,25 @@ class Draft:
     @property
     def is_saved(self) -> bool:
         """Tell whether the folder says what the draft says."""
-        return self.cascade == self._saved and not self._files and not self._moved
+        return self.cascade == self._saved and not self._now.files and not self._now.moved
 
     def changes(self) -> tuple[str, ...]:
         """Say in sentences what differs from what was read or saved last."""
         told = [change.sentence for change in find_changes(self._saved, self.cascade)]
-        return (*told, *(f"File {name} is written beside the cascade." for name in self._files))
+        told += [
+            f"The order of the {noun} changed."
+            for noun in LISTS
+            if _reordered(self._saved, self.cascade, noun)
+        ]
+        if self._now.moved:
+            told.append(f"Put elsewhere on the map: {count_of(len(self._now.moved), 'KPI')}.")
+        return (*told, *(f"File {name} is written beside the cascade." for name in self._now.files))
 
     def difference(self) -> str:
         """Return what saving would change in the files, as a unified diff."""
         folder = self.cascade.folder
         return "".join(
-            _diff(name, text_of(folder / name) or "", text) for name, text in self._texts().items()
+            difference_of(name, text_of(folder / name) or "", text) for name, text in self._texts().items()
         )
 
     def save(self, *, overwrite: bool = False) -> list[Path]:
@@ -272,13 +318,14 @@ class Draft:
         """
         folder = self.cascade.folder
         if not overwrite:
-            self._refuse_what_changed()
+            refuse_what_changed(folder, self._read)
         folder.mkdir(parents=True, exist_ok=True)
         written = replace_files({folder / name: text for name, text in self._texts().items()})
-        self._positions, self._moved = self.positions, {}
-        self._saved = self.cascade = read_cascade(folder)
+        self._positions = self.positions
+        self._saved = read_cascade(folder)
+        self._now = _State(self._saved)
         self._read = dict(self.cascade.texts)
-        self._past, self._future, self._files = [], [], {}
+        self._past, self._future = [], []
         self._journal.begin_again(self.cascade)
         self._tell("draft.save()")
         return written
@@ -286,50 +333,34 @@ class Draft:
     def _texts(self) -> dict[str, str]:
         """Return the files as they would be saved; the cascade comes last: it names the others."""
         texts: dict[str, str] = {}
-        if self._moved:
-            rows = {kpi: list(at) for kpi, at in sorted(self.positions.items())}
-            texts[POSITIONS_FILE] = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+        if self._now.moved:
+            texts[POSITIONS_FILE] = positions_text(self.positions)
         if self.cascade != self._saved or not self._read:
             texts |= rewritten_files(self.cascade, self.cascade.folder)
-        return {**self._files, **texts}
+        return {**self._now.files, **texts}
 
-    def _refuse_what_changed(self) -> None:
-        problems = []
-        for name in dict.fromkeys((CASCADE_FILE, *self._read)):
-            read, now = self._read.get(name), text_of(self.cascade.folder / name)
-            if read != now:
-                how = (
-                    "was deleted"
-                    if now is None
-                    else "changed on disk"
-                    if read is not None
-                    else "came into being"
-                )
-                message = f"{how} since it was read; read it again, or save with overwrite=True\n"
-                problems.append(
-                    Problem(name, message + _diff(name, read or "", now or "", "read", "on disk"))
-                )
-        if problems:
-            raise InputError(problems)
-
-    def _edit(self, verb: str, noun: str, *arguments: Any, **options: Any) -> None:
+    def _edit(
+        self,
+        verb: str,
+        noun: str,
+        *arguments: Any,
+        moved: Mapping[str, Position] | None = None,
+        **options: Any,
+    ) -> None:
         after = getattr(editing, verb)(self.cascade, noun, *arguments, **options)
-        self._remember()
-        self.cascade = after
-        said = ", ".join(
-            [
-                *map(repr, (noun, *arguments)),
-                *(f"{name}={value!r}" for name, value in options.items() if value),
-            ]
-        )
+        given = [f"{name}={value!r}" for name, value in options.items() if value]
+        said = ", ".join([*map(repr, (noun, *arguments)), *given])
         step = {"do": verb, "arguments": [noun, *arguments], "options": options}
-        self._did(step, f"draft.{verb}({said})")
+        state = replace(self._now, cascade=after, moved={**self._now.moved, **(moved or {})})
+        self._did(step, f"draft.{verb}({said})", state)
 
-    def _remember(self) -> None:
-        self._past.append((self.cascade, self._files))
-        self._future = []
+    def _did(self, step: Step, code: str, after: _State) -> None:
+        """Make a state that of now, so that it can be undone."""
+        self._past.append(self._now)
+        self._now, self._future = after, []
+        self._note(step, code)
 
-    def _did(self, step: Step, code: str) -> None:
+    def _note(self, step: Step, code: str) -> None:
         self._journal.note(step)
         self._tell(code)
 
@@ -349,30 +380,7 @@ def _key(argument: Any) -> Any:
     return tuple(argument) if pair else argument
 
 
-def id_from(name: str, taken: Collection[str] = ()) -> str:
-    """Return an id made of a name; a number is put behind it where it is taken.
-
-    Examples
-    --------
-    >>> id_from("Orders won (net)"), id_from("Orders", ["orders"]), id_from("…")
-    ('orders_won_net', 'orders_2', 'entry')
-    """
-    stem = "_".join(re.findall(r"\w+", name.casefold()))[:60].strip("_") or "entry"
-    tries = (stem if number == 1 else f"{stem}_{number}" for number in count(1))
-    return next(each for each in tries if each not in taken)
-
-
-def _positions_in(folder: Path) -> dict[str, Position]:
-    """Return the positions saved in a folder; a file that holds none is as good as no file."""
-    try:
-        rows = json.loads(text_of(folder / POSITIONS_FILE) or "{}")
-        return {str(kpi): (float(x), float(y)) for kpi, (x, y) in rows.items()}
-    except (ValueError, TypeError, AttributeError):
-        return {}
-
-
-def _diff(name: str, before: str, after: str, old: str = "now", new: str = "saved") -> str:
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), f"{name} ({old})", f"{name} ({new})", lineterm=""
-    )
-    return "".join(f"{line}\n" for line in lines)
+def _reordered(old: Cascade, new: Cascade, noun: str) -> bool:
+    """Tell whether entries that stand in both are in another order."""
+    before, after = ([entry.id for entry in getattr(each, noun)] for each in (old, new))
+    return [each for each in before if each in set(after)] != [each for each in after if each in set(before)]

@@ -22,6 +22,8 @@ WHOLE = "cascade"
 """The noun under which `change` takes what belongs to the whole: name, levels, perspectives, history …"""
 
 Key = str | tuple[str | None, ...]
+_STANDS_IN = {"factors": "objective", "kpis": "factor", "units": "parent"}
+"""Where in the tree entries stand: what their siblings share."""
 _SINGULAR = {plural: kind for kind, plural in PLURAL.items()} | {"links": "link", "targets": "target"}
 
 
@@ -213,6 +215,45 @@ def remove(cascade: Cascade, noun: str, key: Key, *, with_dependents: bool = Fal
     if not lists.get("units", cascade.units):
         raise one_problem("units", "a cascade has at least one unit; add another before this one goes")
     return _checked(cascade, lists, noun, -1, sources)
+
+
+def move(cascade: Cascade, noun: str, key: Key, steps: int) -> Cascade:
+    """Return the cascade with an entry further up or down among its siblings; the file keeps that order.
+
+    Parameters
+    ----------
+    cascade : Cascade
+    noun : str
+    key : str or tuple of str
+    steps : int
+        Down by so many siblings; up when negative.
+
+    Raises
+    ------
+    InputError
+        When it has fewer siblings there.
+    """
+    position = place_of(cascade, noun, key)
+    among = siblings_of(cascade, noun, position)
+    place = among.index(position) + steps
+    if not 0 <= place < len(among):
+        said = f"stands {'last' if steps > 0 else 'first'} among {len(among)}"
+        raise one_problem(
+            noun, f"{_SINGULAR[noun]} '{_list_of(cascade, noun)[position].id}' {said}; leave it there"
+        )
+    order = [source for source in range(len(_list_of(cascade, noun))) if source != position]
+    order.insert(order.index(among[place]) + (steps > 0), position)
+    entries = _list_of(cascade, noun)
+    return _checked(cascade, {noun: tuple(entries[source] for source in order)}, noun, -1, {noun: order})
+
+
+def siblings_of(cascade: Cascade, noun: str, position: int) -> list[int]:
+    """Return the positions of the entries that stand in the same place of the tree, this one among them."""
+    entries, field = _list_of(cascade, noun), _STANDS_IN.get(noun)
+    if field is None:
+        return list(range(len(entries)))
+    above = getattr(entries[position], field)
+    return [place for place, entry in enumerate(entries) if getattr(entry, field) == above]
 
 
 def place_of(cascade: Cascade, noun: str, key: Key) -> int:

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from kpilab.model.cascade import Cascade
-from kpilab.model.draft import id_from
 from kpilab.model.entries import IGNORED_COLUMNS
 from kpilab.model.files import LISTS
 from kpilab.model.history import read_history
+from kpilab.model.new_ids import id_from
 from kpilab.model.tables import TextTable, heading_problems
 from kpilab.model.typed import COMPUTED, KIND, typed
 from kpilab.problems import InputError, Problem, did_you_mean, one_problem, stop_on

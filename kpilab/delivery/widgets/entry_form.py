@@ -12,7 +12,7 @@ from kpilab.delivery.widgets.field_controls import control_of
 from kpilab.delivery.widgets.form_fields import BY_RULE, Field, fields_of
 from kpilab.delivery.widgets.judging import RENAMED
 from kpilab.model.cascade import Cascade
-from kpilab.model.draft import id_from
+from kpilab.model.new_ids import id_from
 from kpilab.model.typed import COMPUTED
 from kpilab.problems import Finding, Problem
 from kpilab.words import KPI_KINDS
