@@ -2,6 +2,7 @@
 
 import ast
 import operator
+import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,10 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"min": np.minimum, "max": np.maximum, "abs": np.abs}
+DEEPEST = 150  # reading a tree goes down with it, and Python's own stack ends at a thousand
+LONGEST = 10_000
+MOST_SHOWN = 100
+NO_VALUE = "divides by zero, takes a root of a negative number or grows beyond all numbers"
 
 
 def formula_names(formula: str) -> tuple[str, ...]:
@@ -40,7 +45,10 @@ def formula_names(formula: str) -> tuple[str, ...]:
 
 
 def evaluate_formula(formula: str, values: Mapping[str, Any]) -> np.ndarray:
-    """Compute a formula on arrays; where it divides by zero the result is missing, never infinite.
+    """Compute a formula on arrays; where any step of it divides by zero the result is missing.
+
+    It is never infinite, and never what comes of infinity further on: ``min(a / 0, 1)`` is not 1, and
+    ``a / (b / 0)`` is not 0.
 
     Parameters
     ----------
@@ -55,7 +63,7 @@ def evaluate_formula(formula: str, values: Mapping[str, Any]) -> np.ndarray:
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         result = np.asarray(_value(_parsed(formula).body, values), dtype=float)
-    return np.where(np.isfinite(result), result, np.nan)
+    return _finite(result)
 
 
 def additive_terms(formula: str) -> tuple[str, ...]:
@@ -85,37 +93,63 @@ def _terms(node: ast.expr, positive: bool) -> list[tuple[ast.expr, bool]]:
 
 @lru_cache(maxsize=1024)
 def _parsed(formula: str) -> ast.Expression:
+    if len(formula) > LONGEST:
+        raise ValueError(
+            f"{_said(formula)} is {len(formula):,} characters long, {LONGEST:,} are allowed; "
+            "make KPIs of its parts"
+        )
     try:
         tree = ast.parse(formula.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (RecursionError, MemoryError) as error:
+        raise _too_deep(formula) from error
+    except (SyntaxError, ValueError) as error:
+        if "nested" in str(error):
+            raise _too_deep(formula) from error
         raise ValueError(
-            f"'{formula}' is no formula; use names, numbers, + - * / ** and parentheses"
+            f"{_said(formula)} is no formula; use names, numbers, + - * / ** and parentheses"
         ) from error
-    _check(tree.body, formula)
+    _check(tree.body, formula, 1)
     return tree
 
 
-def _check(node: ast.expr, formula: str) -> None:
+def _check(node: ast.expr, formula: str, depth: int) -> None:
+    if depth > DEEPEST:
+        raise _too_deep(formula)
     match node:
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-            _check(left, formula)
-            _check(right, formula)
+            _check(left, formula, depth + 1)
+            _check(right, formula, depth + 1)
         case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
-            _check(operand, formula)
+            _check(operand, formula, depth + 1)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS and _arity(
             name
         ) == len(args):
             for argument in args:
-                _check(argument, formula)
+                _check(argument, formula, depth + 1)
         case ast.Constant(value=bool()):
-            raise ValueError(f"'{formula}': True and False are not allowed in a formula")
-        case ast.Constant(value=int() | float()) | ast.Name():
+            raise ValueError(f"{_said(formula)}: True and False are not allowed in a formula")
+        case ast.Constant(value=int() | float() as number):
+            if not abs(number) <= sys.float_info.max:
+                raise ValueError(f"{_said(formula)}: a number is too large; write one below 1e308")
+        case ast.Name():
             return
         case _:
-            part = ast.unparse(node)
             raise ValueError(
-                f"'{formula}': '{part}' is not allowed; use names, numbers, + - * / **, min, max and abs"
+                f"{_said(formula)}: {_said(ast.get_source_segment(formula.strip(), node) or '')} is not allowed; "
+                "use names, numbers, + - * / **, min, max and abs"
             )
+
+
+def _too_deep(formula: str) -> ValueError:
+    return ValueError(
+        f"{_said(formula)} has more than {DEEPEST} terms or parentheses within each other; "
+        "make KPIs of its parts"
+    )
+
+
+def _said(text: str) -> str:
+    """Quote a formula in a message, shortened."""
+    return f"'{text}'" if len(text) <= MOST_SHOWN else f"'{text[:MOST_SHOWN]}…'"
 
 
 def _arity(function: str) -> int:
@@ -125,7 +159,7 @@ def _arity(function: str) -> int:
 def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
     match node:
         case ast.BinOp(left=left, op=op, right=right):
-            return _BINARY[type(op)](_value(left, values), _value(right, values))
+            return _finite(_BINARY[type(op)](_value(left, values), _value(right, values)))
         case ast.UnaryOp(op=op, operand=operand):
             return _UNARY[type(op)](_value(operand, values))
         case ast.Call(func=ast.Name(id=name), args=args):
@@ -136,3 +170,9 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
             return values[name]
         case _:
             raise ValueError(f"'{ast.unparse(node)}' is not allowed in a formula")
+
+
+def _finite(value: Any) -> Any:
+    """Return a value, missing wherever it is infinite."""
+    endless = np.isinf(value)
+    return np.where(endless, np.nan, value) if endless.any() else value

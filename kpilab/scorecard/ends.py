@@ -13,7 +13,7 @@ from kpilab.model.history import History
 from kpilab.model.nouns import Kpi, Unit
 from kpilab.model.periods import Span
 from kpilab.scorecard.contributions import Sums
-from kpilab.scorecard.panels import KpiPanel, kpi_spans, part_names
+from kpilab.scorecard.panels import KpiPanel, formula_parts, kpi_spans, part_names
 from kpilab.words import KpiKind
 
 Shape = Literal["sum", "ratio", "extreme", "own", "formula"]
@@ -126,13 +126,7 @@ class Ends:
 
     def parts(self, kpi: Kpi) -> dict[str, Kpi]:
         """Return what the names in a formula mean: KPIs, and measures as KPIs of their own."""
-        return {name: self._part(kpi, name) for name in part_names(kpi)}
-
-    def _part(self, kpi: Kpi, name: str) -> Kpi:
-        inner = self.cascade.named("kpis", name) if name != kpi.id else None
-        rule = self.cascade.measures.get(name)
-        kind = "last" if rule is not None and rule.over_time == "last" else "sum"
-        return inner or Kpi.model_validate({"id": name, "name": name, kind: name})
+        return formula_parts(self.cascade, kpi)
 
     def shape(self, kpi: Kpi) -> Shape:
         """Return how a KPI of a unit is made of those of its children."""

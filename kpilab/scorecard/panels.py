@@ -135,6 +135,17 @@ def _formula_kpi(cascade: Cascade, kpi: Kpi, name: str) -> Kpi | None:
     return cascade.named("kpis", name) if kpi.formula and name != kpi.id else None
 
 
+def formula_parts(cascade: Cascade, kpi: Kpi) -> dict[str, Kpi]:
+    """Return what the names in a formula mean: KPIs, and measures as KPIs of their own."""
+    return {name: _formula_kpi(cascade, kpi, name) or _measure_kpi(cascade, name) for name in part_names(kpi)}
+
+
+def _measure_kpi(cascade: Cascade, name: str) -> Kpi:
+    rule = cascade.measures.get(name, _FLOW)
+    kind = "last" if rule.over_time == "last" else "sum"
+    return Kpi.model_validate({"id": name, "name": name, kind: name})
+
+
 def _panels(cascade: Cascade, history: History, kpi: Kpi, spans: Sequence[Span | None]) -> list[KpiPanel]:
     """Compute a KPI over each span, or for every period where the span is None, at the units that have it."""
     absent = _absent(cascade, kpi)
@@ -298,14 +309,10 @@ def _divided(sums: _Sums) -> KpiPanel:
 def _formula_panels(
     cascade: Cascade, history: History, kpi: Kpi, spans: Sequence[Span | None]
 ) -> list[KpiPanel]:
-    parts: dict[str, list[KpiPanel]] = {}
-    for name in part_names(kpi):
-        inner = _formula_kpi(cascade, kpi, name)
-        rule = cascade.measures.get(name, _FLOW)
-        measure = Kpi.model_validate(
-            {"id": name, "name": name, "last" if rule.over_time == "last" else "sum": name}
-        )
-        parts[name] = _unrestricted(cascade, history, inner or measure, spans)
+    parts = {
+        name: _unrestricted(cascade, history, part, spans)
+        for name, part in formula_parts(cascade, kpi).items()
+    }
     each = [{name: panels[position] for name, panels in parts.items()} for position in range(len(spans))]
     return [_computed(kpi, panels) for panels in each]
 

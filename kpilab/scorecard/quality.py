@@ -1,4 +1,4 @@
-"""Weak KPIs: no history, numerators above their denominators, zero denominators, sudden breaks."""
+"""Weak KPIs: no history, numerators above their denominators, divisions by zero, sudden breaks."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from kpilab.model.cascade import Cascade
+from kpilab.model.formula import NO_VALUE
 from kpilab.model.history import History
 from kpilab.model.nouns import Kpi
 from kpilab.model.periods import period_text
 from kpilab.problems import Finding, did_you_mean
-from kpilab.scorecard.panels import KpiPanel, kpi_panel, measures_of, part_names
-from kpilab.show import quantity
+from kpilab.scorecard.panels import KpiPanel, formula_parts, kpi_panel, measures_of, part_names
+from kpilab.show import count_of, quantity
 from kpilab.words import BREAK_KINDS
 
 BREAK_WINDOW = 6
@@ -29,7 +30,7 @@ def findings(cascade: Cascade, history: History) -> list[Finding]:
             found += _without_measures(cascade, history, kpi, unknown)
             continue
         panel = kpi_panel(cascade, history, kpi)
-        for step in (_without_values, _above_one, _zero_denominators, _breaks):
+        for step in (_without_values, _above_one, _zero_denominators, _formula_gaps, _breaks):
             found += step(cascade, history, kpi, panel)
     return found
 
@@ -73,6 +74,24 @@ def _zero_denominators(cascade: Cascade, history: History, kpi: Kpi, panel: KpiP
         yield Finding(
             "warning", "zero_denominator", history.where(unit, period), what, "correct the denominator"
         )
+
+
+def _formula_gaps(cascade: Cascade, history: History, kpi: Kpi, panel: KpiPanel) -> Iterator[Finding]:
+    """Report where a formula has no value although everything that it names has one."""
+    if kpi.formula is None:
+        return
+    parts = [kpi_panel(cascade, history, part).values for part in formula_parts(cascade, kpi).values()]
+    at_levels = np.isin(cascade.level_ranks, [cascade.levels.index(each) for each in cascade.levels_of(kpi)])
+    gaps = np.isnan(panel.values) & ~np.isnan(parts).any(axis=0) & at_levels
+    if not gaps.any():
+        return
+    t, u = np.argwhere(gaps)[0]
+    first = f"{history.units[u]}, {period_text(history.periods[t])}"
+    what = (
+        f"kpi '{kpi.id}' has {count_of(int(gaps.sum()), 'gap')}, first {first}: its formula {NO_VALUE} there"
+    )
+    remedy = "say nothing where nothing happened: leave the cell of the measure empty; or mend the formula"
+    yield Finding("warning", "formula_gap", cascade.where("kpis", kpi.id, "formula"), what, remedy)
 
 
 def _breaks(cascade: Cascade, history: History, kpi: Kpi, panel: KpiPanel) -> Iterator[Finding]:

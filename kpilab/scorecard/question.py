@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from kpilab.model.cascade import Cascade
+from kpilab.model.formula import NO_VALUE
 from kpilab.model.history import History
 from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span, period_text
@@ -163,7 +164,7 @@ def why_no_value(ends: Ends, kpi: Kpi, end: End) -> str:
     if kpi.formula and not late:
         parts = {name: ends.value(part, end) for name, part in ends.parts(kpi).items()}
         without = [name for name, value in parts.items() if np.isnan(value)]
-        why = f"no value of {listed(without)}" if without else f"'{kpi.formula}' divides by zero there"
+        why = f"no value of {listed(without)}" if without else f"'{kpi.formula}' {NO_VALUE} there"
     return f"'{kpi.id}' has no value at {unit} in {end.span}: {why}; choose another span or unit"
 
 
