@@ -13,6 +13,7 @@ import pandas as pd
 from kpilab.decisions.forecasts import Forecast, forecast
 from kpilab.decisions.tree import KpiTree, kpi_tree
 from kpilab.evidence.equations import LinkDataBuilder, coarser
+from kpilab.evidence.fitting import one_thread
 from kpilab.model.cascade import Cascade
 from kpilab.model.formula import evaluate_formula
 from kpilab.model.history import History
@@ -147,11 +148,12 @@ class Baseline:
             values = transformed(kpi, self._panel(kpi))[:, self._at]
         rows = self._rows(frequency)
         season = PERIODS_PER_YEAR[frequency]
-        return {
-            int(place): self._ahead(values[:, place], rows, season)
-            for place in np.flatnonzero(self.tree(kpi_id).own)
-            if (~np.isnan(values[:, place])).any()
-        }
+        with one_thread():
+            return {
+                int(place): self._ahead(values[:, place], rows, season)
+                for place in np.flatnonzero(self.tree(kpi_id).own)
+                if (~np.isnan(values[:, place])).any()
+            }
 
     def _rows(self, frequency: Frequency) -> np.ndarray:
         """Return the row that each period of history and horizon has at another frequency, shape (T + H,)."""

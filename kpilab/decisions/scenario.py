@@ -10,7 +10,7 @@ from kpilab.decisions.dynamics import Dynamics, left_out
 from kpilab.decisions.interventions import Intervention
 from kpilab.model.cascade import Cascade
 from kpilab.problems import one_problem
-from kpilab.scorecard.in_force import target_in_force
+from kpilab.scorecard.in_force import TargetBook
 from kpilab.show import Result, count_of, listed, number, quantity
 
 if TYPE_CHECKING:
@@ -215,7 +215,8 @@ def targets_ahead(cascade: Cascade, kpi: str, units: tuple[str, ...], periods: p
         near = cascade.kpi(kpi)
         only = near.near if near.better == "near" and near.near is not None else float("nan")
         return np.full((len(periods), len(units)), only)
-    found = [[target_in_force(cascade, kpi, unit, period) for unit in units] for period in periods]
+    book = TargetBook(cascade)
+    found = [[book.in_force(kpi, unit, period) for unit in units] for period in periods]
     return np.array([[target.target if target else float("nan") for target in row] for row in found])
 
 
