@@ -7,7 +7,7 @@ import pytest
 
 import kpilab as kl
 from kpilab.delivery.widgets.form_fields import FIELDS
-from kpilab.delivery.widgets.judging import WHOLE
+from kpilab.delivery.widgets.judging import WHOLE, _findings, history_findings
 from kpilab.delivery.widgets.outline import VIEWS, outline
 from kpilab.model.cascade import Cascade
 from kpilab.model.files import LISTS
@@ -171,6 +171,136 @@ def test_files_that_go_on_naming_a_unit_are_said(builder):
     assert not builder.apply.disabled
 
 
+PAY = """\
+pay: Bonus
+currency: EUR
+plans: []
+people:
+  - {person: city_head, plan: x, target_pay: 5000}   # hers
+"""
+
+
+def test_another_id_is_offered_for_the_pay_plan_too(builder):
+    file = builder.cascade.folder / "pay.yaml"
+    file.write_text(PAY, encoding="utf-8")
+    choose(builder, "Owners", ("owners", "city_head"))
+    assert builder.pay.layout.display == "none"
+    builder.form.fill({"id": "town_head", "name": "Head of Town"})
+    assert builder.pay.layout.display is None
+    assert builder.pay.description == "Rename it in pay.yaml too (1 place)"
+    press(builder, "Change")
+    press(builder, "Save…")
+    assert "5000" not in html_of(builder)
+    press(builder, "Confirm and save")
+    assert file.read_text(encoding="utf-8") == PAY.replace("city_head", "town_head")
+    assert builder.cascade.owner("town_head").name == "Head of Town"
+
+
+def test_one_change_of_id_and_place_is_undone_at_once(builder):
+    before = builder.cascade
+    choose(builder, "Goals and KPIs", ("factors", "skill"))
+    builder.form.fill({"id": "learning", "objective": "grow"})
+    press(builder, "Change")
+    assert builder.cascade.named("factors", "learning").objective == "grow"
+    builder.undo()
+    assert builder.cascade == before
+    choose(builder, "Goals and KPIs", ("kpis", "calls"))
+    builder.form.fill({"factor": "skill", "parent": "training_hours"})
+    press(builder, "Change")
+    assert builder.cascade.kpi("calls").parent == "training_hours"
+    builder.undo()
+    assert builder.cascade == before
+    choose(builder, "Goals and KPIs", ("objectives", "learn"))
+    builder.form.fill({"level": "person", "supports": "grow"})
+    press(builder, "Change")
+    builder.undo()
+    assert builder.cascade == before
+
+
+def test_levels_are_renamed_with_all_that_names_them(builder):
+    choose(builder, "Goals and KPIs", ("cascade", ""))
+    builder.form.fill({"levels": "firm, department, person"})
+    assert builder.form.is_sound, html_of(builder)
+    press(builder, "Change")
+    assert builder.cascade.units_at("firm")[0].id == "company"
+    builder.form.fill({"levels": "department, firm, person"})
+    assert not builder.form.is_sound
+
+
+def test_entries_move_up_and_down(builder):
+    choose(builder, "Goals and KPIs", ("kpis", "orders"))
+    press(builder, "Up")
+    rows = [label.strip() for label, _ in builder.entries.options]
+    assert rows.index("▪ Orders won") < rows.index("▪ Revenue")
+    assert builder.entries.value == ("kpis", "orders")
+    assert builder._up.disabled
+    assert not builder._down.disabled
+    assert builder.draft.code == "draft.move('kpis', 'orders', -1)"
+    builder.undo()
+    assert builder.draft.is_saved
+    choose(builder, "Goals and KPIs", ("cascade", ""))
+    assert builder._up.disabled
+    assert builder._down.disabled
+
+
+def test_circles_are_refused_at_the_field(builder):
+    choose(builder, "Goals and KPIs", ("objectives", "rely"))
+    builder.form.fill({"supports": "learn"})
+    assert "support each other in a circle" in builder.form.rows["supports"].message.value
+    assert builder.apply.disabled
+    builder.form.fill({"supports": ""})
+    press(builder, "+ Objective")
+    builder.view.value = "Links"
+    press(builder, "+ Link")
+    builder.form.fill({"cause": "orders", "effect": "calls", "lag": "0"})
+    assert builder.form.is_sound  # calls lead orders by a month
+    builder.draft.change("links", ("calls", "orders"), {"lag": 0})
+    press(builder, "+ Link")
+    builder.form.fill({"cause": "orders", "effect": "calls", "lag": "0"})
+    assert "form a loop without a lag" in builder.form.rows["lag"].message.value
+    assert builder.apply.disabled
+    builder.form.fill({"lag": "1"})
+    assert not builder.apply.disabled
+
+
+@pytest.fixture
+def with_history(tmp_path):
+    start_cascade(tmp_path / "firm")
+    cascade = kl.read_cascade(tmp_path / "firm")
+    return kl.CascadeBuilder(cascade, kl.read_history(cascade))
+
+
+def test_what_history_says_stands_beside_the_field(with_history):
+    builder = with_history
+    choose(builder, "Goals and KPIs", ("kpis", "calls"))
+    builder.form.fill({"kind": "sum", "computed": "phone_calls"})
+    builder.wait()
+    assert "phone_calls" in builder.form.rows["computed"].message.value
+    assert "error: kpi" in builder.form.rows["computed"].message.value
+    assert builder.form.waiting.value == ""
+    assert not builder.apply.disabled  # the history may come later
+    builder.form.fill({"computed": "calls"})
+    builder.wait()
+    assert "phone_calls" not in builder.form.rows["computed"].message.value
+
+
+def test_a_history_of_other_units_is_not_held_against_them(with_history):
+    choose(with_history, "Units", ("units", "ann"))
+    with_history.form.fill({"unit": "anna"})
+    assert "it was read for other units" in with_history.form.waiting.value
+
+
+def test_findings_beside_fields_are_those_of_the_check(example_cascade, example_history):
+    """Whatever `kl.check` says of the cascade and its history, some form says too; pay stays with the pay panel."""
+    told = kl.check(example_cascade, example_history).tidy()
+    told = told[~told["rule"].str.startswith("pay_")]
+    ours = {
+        (f.rule, f.what)
+        for f in [*_findings(example_cascade), *history_findings(example_cascade, example_history)]
+    }
+    assert set(zip(told["rule"], told["what"], strict=True)) == ours
+
+
 def test_wrong_field_is_told_beside_it_and_cannot_be_added(builder):
     press(builder, "+ KPI")
     assert builder.apply.disabled
@@ -212,11 +342,54 @@ def test_derived_kpis_are_added(tmp_path):
     builder.draft.change("kpis", "conversion", {"levels": ["company"]})
     choose(builder, "Goals and KPIs", ("kpis", "conversion"))
     press(builder, "Derive KPIs below…")
-    builder.page.children[0].boxes[-1].value = False
+    page = builder.page.children[0]
+    orders, visits, own_a, own_b = page.rows
+    visits.take.value = False
+    orders.cells["name"].text = "Orders taken"
+    own_b.take.value = True
+    own_b.cells["id"].text, own_b.cells["computed"].text = "conversion_b", "orders_b / visits_b"
     press(builder, "Do what is ticked")
     assert builder.cascade.kpi("conversion").levels == ("company", "shop")
-    assert builder.cascade.kpi("orders").parent == "conversion"
+    assert builder.cascade.kpi("orders").name == "Orders taken"
+    assert builder.cascade.kpi("conversion_b").ratio.of == "orders_b"
+    assert builder.cascade.kpi("conversion_b").parent == "conversion"
     assert builder.cascade.named("kpis", "visits") is None
+    assert own_a.edits == []
+    builder.undo()
+    assert builder.cascade.kpi("conversion").levels == ("company",)
+    assert builder.cascade.named("kpis", "orders") is None
+
+
+def test_a_refused_child_says_why_and_nothing_is_done(builder):
+    choose(builder, "Goals and KPIs", ("kpis", "calls"))
+    press(builder, "Derive KPIs below…")
+    page = builder.page.children[0]
+    press(builder, "Do what is ticked")
+    assert "Nothing is ticked" in html_of(builder)
+    page.rows[0].take.value = True
+    page.rows[0].cells["id"].text = "orders"
+    press(builder, "Do what is ticked")
+    assert "duplicate id" in html_of(builder)
+    assert builder.draft.is_saved
+
+
+def test_targets_are_split_among_the_units_below(tmp_path):
+    start_cascade(tmp_path / "firm")
+    cascade = kl.read_cascade(tmp_path / "firm")
+    history = kl.read_history(cascade)
+    kept = tuple(t for t in cascade.targets if t.kpi != "revenue" or t.unit == "company")
+    upper = cascade.replace(targets=kept)
+    builder = kl.CascadeBuilder(upper, history)
+    builder.draft.change("kpis", "revenue", {"levels": ["company"]})
+    choose(builder, "Goals and KPIs", ("kpis", "revenue"))
+    press(builder, "Derive KPIs below…")
+    page = builder.page.children[0]
+    assert page.level.value == "department"
+    assert page.targets.description.startswith("Add 3 targets that add up to those above: City")
+    press(builder, "Do what is ticked")
+    split = [t for t in builder.cascade.targets if t.kpi == "revenue" and t.unit != "company"]
+    assert sum(t.target for t in split) == pytest.approx(96_000)
+    assert builder.cascade.kpi("revenue").levels == ("company", "department")
 
 
 def test_two_editors_of_one_draft_stay_in_step(builder):

@@ -7,6 +7,8 @@ from pathlib import Path
 from kpilab.model.files import CASCADE_FILE, text_of
 from kpilab.problems import Problem, stop_on
 
+CONFIDENTIAL = {"pay.yaml"}
+
 
 def refuse_what_changed(folder: Path, read: Mapping[str, str]) -> None:
     """Refuse to go on when a file changed on disk since it was read.
@@ -36,7 +38,9 @@ def refuse_what_changed(folder: Path, read: Mapping[str, str]) -> None:
 
 
 def difference_of(name: str, before: str, after: str, old: str = "now", new: str = "saved") -> str:
-    """Return how two texts of a file differ, as a unified diff."""
+    """Return how two texts of a file differ, as a unified diff; of a confidential file only that they do."""
+    if name in CONFIDENTIAL and before != after:
+        return f"--- {name} ({old})\n+++ {name} ({new})\nits lines are confidential and not shown\n"
     lines = difflib.unified_diff(
         before.splitlines(), after.splitlines(), f"{name} ({old})", f"{name} ({new})", lineterm=""
     )

@@ -18,6 +18,7 @@ from kpilab.model.files import CASCADE_FILE, LISTS, read_cascade, text_of
 from kpilab.model.journal import Journal, Step, journals_in, read_journal
 from kpilab.model.map_positions import POSITIONS_FILE, Position, positions_in, positions_text, rounded
 from kpilab.model.new_ids import id_from
+from kpilab.model.pay_renames import PAY_FILE, pay_renamed
 from kpilab.model.references import reference_problems
 from kpilab.model.saving import replace_files, rewritten_files
 from kpilab.problems import InputError, did_you_mean, one_problem, stop_on
@@ -174,10 +175,12 @@ class Draft:
         """Move an entry up or down among its siblings; see `kpilab.model.editing.move`."""
         self._edit("move", noun, key, steps)
 
-    def rename(self, noun: str, key: str, new: str) -> None:
-        """Give an entry another id; whatever names it follows."""
-        stood = self.positions.get(key) if noun == "kpis" else None
-        self._edit("rename", noun, key, new, moved={} if stood is None else {new: stood})
+    def rename(self, noun: str, key: str, new: str, *, pay: bool = False) -> None:
+        """Give an entry another id; whatever names it follows, and with `pay` the plan in `pay.yaml` too."""
+        state = self._renamed(self._now, noun, key, new, pay)
+        step = {"do": "rename", "arguments": [noun, key, new], "options": {"pay": pay} if pay else {}}
+        option = ", pay=True" if pay else ""
+        self._did(step, f"draft.rename({noun!r}, {key!r}, {new!r}{option})", state)
 
     def remove(self, noun: str, key: editing.Key, *, with_dependents: bool = False) -> None:
         """Remove an entry; see `kpilab.model.editing.remove`."""
@@ -197,16 +200,18 @@ class Draft:
         InputError
             With the reasons of the first that is refused; then none of them is made.
         """
-        cascade, moved = self.cascade, dict(self._now.moved)
+        state = self._now
         for verb, noun, *arguments in edits:
             if verb not in EDITS:
                 raise one_problem("edit", f"'{verb}' is no edit; {did_you_mean(verb, EDITS)}")
-            cascade = getattr(editing, verb)(cascade, noun, *map(_key, arguments))
-            if (verb, noun) == ("rename", "kpis") and arguments[0] in self.positions:
-                moved[arguments[1]] = self.positions[arguments[0]]
+            if verb == "rename":
+                state = self._renamed(state, noun, *arguments)
+            else:
+                after = getattr(editing, verb)(state.cascade, noun, *map(_key, arguments))
+                state = replace(state, cascade=after)
         said = ", ".join(repr(tuple(edit)) for edit in edits)
         step = {"do": "at_once", "arguments": [list(edit) for edit in edits]}
-        self._did(step, f"draft.at_once({said})", replace(self._now, cascade=cascade, moved=moved))
+        self._did(step, f"draft.at_once({said})", state)
 
     def dependents(self, noun: str, key: editing.Key) -> tuple[Dependent, ...]:
         """List what hangs on an entry; see `kpilab.model.editing.dependents`."""
@@ -339,20 +344,24 @@ class Draft:
             texts |= rewritten_files(self.cascade, self.cascade.folder)
         return {**self._now.files, **texts}
 
-    def _edit(
-        self,
-        verb: str,
-        noun: str,
-        *arguments: Any,
-        moved: Mapping[str, Position] | None = None,
-        **options: Any,
-    ) -> None:
+    def _renamed(self, state: _State, noun: str, key: str, new: str, pay: bool = False) -> _State:
+        """Return what follows when an entry has another id: its place on the map, and the pay plan if asked."""
+        after = replace(state, cascade=editing.rename(state.cascade, noun, key, new))
+        stood = {**self._positions, **state.moved}.get(key) if noun == "kpis" else None
+        if stood is not None:
+            after = replace(after, moved={**state.moved, new: stood})
+        text = state.files.get(PAY_FILE, text_of(state.cascade.folder / PAY_FILE)) if pay else None
+        if text is None:
+            return after
+        self._read.setdefault(PAY_FILE, text)
+        return replace(after, files={**state.files, PAY_FILE: pay_renamed(text, noun, key, new)})
+
+    def _edit(self, verb: str, noun: str, *arguments: Any, **options: Any) -> None:
         after = getattr(editing, verb)(self.cascade, noun, *arguments, **options)
         given = [f"{name}={value!r}" for name, value in options.items() if value]
         said = ", ".join([*map(repr, (noun, *arguments)), *given])
         step = {"do": verb, "arguments": [noun, *arguments], "options": options}
-        state = replace(self._now, cascade=after, moved={**self._now.moved, **(moved or {})})
-        self._did(step, f"draft.{verb}({said})", state)
+        self._did(step, f"draft.{verb}({said})", replace(self._now, cascade=after))
 
     def _did(self, step: Step, code: str, after: _State) -> None:
         """Make a state that of now, so that it can be undone."""

@@ -6,58 +6,53 @@ Everything done here is a method of a `Draft`; the line of code that does the sa
 import html
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets
 
-from kpilab.delivery.widgets.drafted import OnDraft, Quiet
+from kpilab.delivery.widgets.background import Background
+from kpilab.delivery.widgets.builder_pages import BuilderPages
+from kpilab.delivery.widgets.drafted import Quiet
 from kpilab.delivery.widgets.entry_form import EntryForm, said
 from kpilab.delivery.widgets.judging import (
     WHOLE,
     Judgement,
     Place,
+    about,
+    fits,
     has_id,
+    history_findings,
     identity_of,
     judged_addition,
     judged_change,
+    named_elsewhere,
+    renamed_levels,
 )
 from kpilab.delivery.widgets.outline import NOUNS, SINGULAR, VIEWS, outline
-from kpilab.delivery.widgets.save_page import RecoveryBanner, SavePage
-from kpilab.delivery.widgets.side_pages import (
-    AskPage,
-    CataloguePage,
-    DerivePage,
-    HistoryPage,
-    PastePage,
-    about_template,
-    button,
-    heading,
-    problem_lines,
-    stakes_of_removal,
-)
+from kpilab.delivery.widgets.save_page import RecoveryBanner
+from kpilab.delivery.widgets.side_pages import button, heading
 from kpilab.model import editing
 from kpilab.model.cascade import Cascade
-from kpilab.model.catalogue import Template, kpi_templates
-from kpilab.model.derivation import Proposal, propose_children
 from kpilab.model.draft import Draft
 from kpilab.model.history import History
-from kpilab.model.pasted import pasted_entries, pasted_history
+from kpilab.model.pay_renames import PAY_FILE, pay_names
 from kpilab.model.typed import texts_of, typed
-from kpilab.problems import InputError
-from kpilab.scorecard.panels import measures_of
+from kpilab.problems import Finding, InputError
 from kpilab.show import count_of
 from kpilab.words import Frequency
 
 MOST_LINES_OF_CODE = 4
 
 
-class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
+class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
     """Build a cascade: choose an entry on the left, change it on the right, save at the top.
 
     Parameters
     ----------
     cascade : Cascade
     history : History, optional
+        With it the findings beside the fields are those of `kl.check` with a history, and targets are split.
     draft : Draft, optional
         One that another editor works on too: both stay in step.
 
@@ -75,6 +70,8 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
         self.history = history
         self.form: EntryForm | None = None
         self._lines = list[str]()
+        self._beside = Background[list[Finding]]()
+        self._said_of: tuple[Cascade, list[Finding]] | None = None
         self._place: Place = WHOLE
         self._build()
         self.draft.watch(self._heard)
@@ -107,6 +104,8 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
         self.banner = RecoveryBanner(self.draft)
         self.view = ipywidgets.Dropdown(options=VIEWS, layout={"width": "auto"}, tooltip="Which part to list")
         self.entries = ipywidgets.Select(rows=22, layout={"width": "auto"}, tooltip="Choose an entry")
+        self._up = button("Up", lambda: self._move(-1), icon="arrow-up", hint="Further up among its siblings")
+        self._down = button("Down", lambda: self._move(1), icon="arrow-down", hint="Further down")
         self.adders = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
         more = ipywidgets.HBox(
             [
@@ -117,7 +116,8 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
             layout={"flex_flow": "row wrap"},
         )
         left = ipywidgets.VBox(
-            [self.view, self.entries, self.adders, more], layout={"width": "340px", "flex": "0 0 340px"}
+            [self.view, self.entries, ipywidgets.HBox([self._up, self._down]), self.adders, more],
+            layout={"width": "340px", "flex": "0 0 340px"},
         )
         self.page = ipywidgets.VBox(layout={"flex": "1 1 auto", "padding": "0 0 0 18px", "min_width": "0"})
         self.code = ipywidgets.HTML()
@@ -148,6 +148,17 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
         )
         self._undo.disabled, self._redo.disabled = not self.draft.can_undo, not self.draft.can_redo
         self._save.disabled = self.draft.is_saved
+        self._order()
+
+    def _order(self) -> None:
+        """Offer to move the chosen entry, where it has siblings."""
+        noun, key = self._place
+        among, place = [0], 0
+        if self._place != WHOLE:
+            position = editing.place_of(self.cascade, noun, key)
+            among = editing.siblings_of(self.cascade, noun, position)
+            place = among.index(position)
+        self._up.disabled, self._down.disabled = place == 0, place == len(among) - 1
 
     def _chosen(self) -> None:
         if self._listening and self.entries.value is not None:
@@ -173,13 +184,10 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
 
     # What stands on the right ---------------------------------------------------------------------------------
 
-    def _show(self, *parts: Any) -> None:
-        self.form = next((part for part in parts if isinstance(part, EntryForm)), None)
-        self.page.children = parts
-
     def _open(self, place: Place) -> None:
         """Show the form of an entry."""
         self._place = place
+        self._order()
         noun, key = place
         entry = self._entry(place)
         self.apply = button("Change", self._change, icon="check", style="primary")
@@ -189,6 +197,13 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
         if noun == "kpis":
             buttons.append(button("Derive KPIs below…", self._show_derived, icon="sitemap"))
         self.message = ipywidgets.HTML()
+        self._in_pay: int | None = None
+        self.pay = ipywidgets.Checkbox(
+            value=True,
+            indent=False,
+            layout={"width": "auto", "display": "none"},
+            tooltip="Its other lines stay",
+        )
         form = EntryForm(
             self.cascade,
             noun,
@@ -196,9 +211,10 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
             is_new=False,
             judge=self._judge,
             heard=self._typed,
+            late=self._late,
         )
         name = getattr(entry, "name", None) or entry.id
-        self._show(heading(f"{_title(noun)}: {name}"), form, ipywidgets.HBox(buttons), self.message)
+        self._show(heading(f"{_title(noun)}: {name}"), form, self.pay, ipywidgets.HBox(buttons), self.message)
         self._typed()
 
     def _entry(self, place: Place) -> Any:
@@ -219,6 +235,7 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
             is_new=True,
             judge=lambda given: judged_addition(self.cascade, noun, given),
             heard=self._typed,
+            late=self._late,
         )
         self._show(heading(f"New {SINGULAR[noun]}"), form, ipywidgets.HBox([self.apply, back]), self.message)
         form.fill(self._belongs(noun) | (texts or {}))
@@ -235,7 +252,35 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
         return {}
 
     def _judge(self, texts: dict[str, str]) -> Judgement:
-        return judged_change(self.cascade, self._place, texts)
+        judgement = judged_change(self.cascade, self._place, texts)
+        noun, key = self._place
+        if not has_id(noun) or texts[identity_of(noun)] == key or judgement.after is None:
+            return judgement
+        return replace(judgement, findings=[*judgement.findings, *named_elsewhere(self.cascade, noun, key)])
+
+    def _late(
+        self, judgement: Judgement, heard: Callable[[list[Finding]], None], failed: Callable[[str], None]
+    ) -> None:
+        """Find out beside the page what history says of an entry."""
+        after, history = judgement.after, self.history
+        if history is None or after is None:
+            heard([])
+        elif not fits(after, history):
+            failed("it was read for other units; save, and read it again")
+        elif self._said_of is not None and self._said_of[0] == after:
+            self._beside.drop()
+            heard(about(self._said_of[1], judgement.noun, judgement.entry))
+        else:
+
+            def found() -> list[Finding]:
+                self._said_of = (after, history_findings(after, history))
+                return about(self._said_of[1], judgement.noun, judgement.entry)
+
+            self._beside.ask(found, heard, failed)
+
+    def wait(self, seconds: float = 60) -> None:
+        """Wait until the form is held against the history: for cells that read what stands there."""
+        self._beside.wait(seconds)
 
     def _typed(self) -> None:
         self.apply.disabled = (
@@ -244,6 +289,18 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
             or not any(self.form.changed.values())
             and not self.form.changed
         )
+        noun, key = self._place
+        if self.form is None or self.form.is_new or not has_id(noun):
+            return
+        n_places = self._places_in_pay(noun, key) if self.form.changed.get(identity_of(noun)) else 0
+        self.pay.layout.display = None if n_places else "none"
+        self.pay.description = f"Rename it in {PAY_FILE} too ({count_of(n_places, 'place')})"
+
+    def _places_in_pay(self, noun: str, key: str) -> int:
+        """Count them once for each form: a long plan takes a while to read."""
+        if self._in_pay is None:
+            self._in_pay = pay_names(self.cascade, noun, key)
+        return self._in_pay
 
     # Edits ----------------------------------------------------------------------------------------------------
 
@@ -268,110 +325,43 @@ class CascadeBuilder(OnDraft, Quiet, ipywidgets.VBox):
             changed |= {field: self.form.texts[field] for field in ("kind", "computed")}
         new: Any = changed.pop(identity_of(noun), key) if has_id(noun) else key
         fields = typed(noun, changed)
+        edits: list[tuple[Any, ...]] = []
+        if new != key:
+            edits.append(("rename", noun, key, new, *((True,) if self._is_in_pay else ())))
+        for level in renamed_levels(self.cascade, fields.get("levels")) if noun == "cascade" else ():
+            edits.append(("rename", "levels", *level))
+        if fields:
+            edits.append(("change", noun, new, fields))
+        before, self._place = self._place, (noun, _key_after(noun, new, fields))
+        if not self._tried(lambda: self._do(edits)):
+            self._place = before
 
-        def edit() -> None:
-            if new != key:
-                self._place = (noun, new)
-                self.draft.rename(noun, key, new)
-            if noun == "links" and {"cause", "effect"} & fields.keys():
-                self._place = (noun, (fields.get("cause", key[0]), fields.get("effect", key[1])))
-            if fields:
-                self.draft.change(noun, new, fields)
+    @property
+    def _is_in_pay(self) -> bool:
+        return bool(self.pay.value) and self.pay.layout.display != "none"
 
-        self._tried(edit)
+    def _do(self, edits: Sequence[tuple[Any, ...]]) -> None:
+        """Make one edit, or several as one."""
+        if len(edits) != 1:
+            self.draft.at_once(*edits)
+            return
+        verb, *arguments = edits[0]
+        if verb == "rename":
+            self.draft.rename(*arguments[:3], pay=len(arguments) > 3)
+        else:
+            self.draft.change(*arguments)
 
-    def _tried(self, edit: Callable[[], None]) -> bool:
-        """Make an edit; where it is refused, say why below the form."""
-        try:
-            edit()
-        except InputError as error:
-            self.message.value = problem_lines(error.problems)
-            return False
-        return True
-
-    def _ask_removal(self) -> None:
+    def _move(self, steps: int) -> None:
         noun, key = self._place
-        sentences = [each.sentence for each in self.draft.dependents(noun, key)]
-        with_dependents = bool(sentences)
-        question = AskPage(
-            f"Remove {SINGULAR[noun]} '{key if isinstance(key, str) else ' → '.join(key[:2])}'?",
-            stakes_of_removal(sentences),
-            yes="Remove it" + (" with all this" if sentences else ""),
-            does=lambda: self._remove(noun, key, with_dependents),
-            back=lambda: self._open((noun, key)),
-            danger=True,
-        )
-        self.message = ipywidgets.HTML()
-        self._show(question, self.message)
+        self._tried(lambda: self.draft.move(noun, key, steps))
 
-    def _remove(self, noun: str, key: Any, with_dependents: bool) -> None:
-        self._tried(lambda: self.draft.remove(noun, key, with_dependents=with_dependents))
 
-    def _ask_save(self) -> None:
-        self._show(SavePage(self.draft, lambda: self._open(self._place), self._saved))
-
-    def _saved(self, sentence: str) -> None:
-        self._open(self._place)
-        self.message.value = said(sentence)
-
-    # Other pages ----------------------------------------------------------------------------------------------
-
-    def _show_catalogue(self) -> None:
-        self._show(CataloguePage(self._begin_with))
-
-    def _begin_with(self, template: Template) -> None:
-        known = {each.id: each for each in kpi_templates()}
-        self._begin("kpis", template.fields, about_template(template, known))
-
-    def _show_paste(self) -> None:
-        noun = self._place[0] if self._place != WHOLE else NOUNS[self.view.value][0]
-        page = PastePage(noun, self._paste)
-        self.message = page.message
-        self._show(page)
-
-    def _paste(self, noun: str, text: str) -> None:
-        def edit() -> None:
-            entries = pasted_entries(self.cascade, noun, text)
-            self.draft.add_all(noun, entries)
-            self.message.value = said(f"{count_of(len(entries), 'row')} added.")
-
-        self._tried(edit)
-
-    def _show_history(self) -> None:
-        measures = sorted({name for kpi in self.cascade.kpis for name in measures_of(self.cascade, kpi)})
-        page = HistoryPage(measures, self._use_history)
-        self.message = page.message
-        self._show(page)
-
-    def _use_history(self, text: str) -> None:
-        def edit() -> None:
-            written = pasted_history(self.cascade, text)
-            name = "history.csv"
-            if self.cascade.history.path != (name,):
-                self.draft.change("cascade", "", {"history": {"path": name}})
-            self.draft.attach(name, written)
-            rows = written.count("\n") - 1
-            self.message.value = said(f"{count_of(rows, 'row')} of history: written to {name} when you save.")
-
-        self._tried(edit)
-
-    def _show_derived(self) -> None:
-        kpi = self.cascade.kpi(self._place[1])
-        page = DerivePage(kpi.name, propose_children(self.cascade, kpi.id), self._derive)
-        self.message = page.message
-        self._show(page)
-
-    def _derive(self, chosen: list[Proposal]) -> None:
-        kpi = self._place[1]
-
-        def edit() -> None:
-            for each in chosen:
-                if each.verb == "add":
-                    self.draft.add("kpis", each.entry)
-                else:
-                    self.draft.change("kpis", kpi, each.entry)
-
-        self._tried(edit)
+def _key_after(noun: str, key: Any, fields: dict[str, Any]) -> Any:
+    """Return the key of an entry once its fields are changed."""
+    if noun != "links":
+        return key
+    level = (fields.get("at", key[2]),) if len(key) > 2 else ()
+    return (fields.get("cause", key[0]), fields.get("effect", key[1]), *level)
 
 
 def _title(noun: str) -> str:

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import ipywidgets
@@ -10,7 +10,7 @@ import ipywidgets
 from kpilab.delivery.widgets.drafted import Quiet
 from kpilab.delivery.widgets.field_controls import control_of
 from kpilab.delivery.widgets.form_fields import BY_RULE, Field, fields_of
-from kpilab.delivery.widgets.judging import RENAMED
+from kpilab.delivery.widgets.judging import RENAMED, Judgement, identity_of
 from kpilab.model.cascade import Cascade
 from kpilab.model.new_ids import id_from
 from kpilab.model.typed import COMPUTED
@@ -18,6 +18,8 @@ from kpilab.problems import Finding, Problem
 from kpilab.words import KPI_KINDS
 
 BAD, WEAK = "#b2182b", "#8c6d1f"
+MOST_LINES = 5
+Late = Callable[[Judgement, Callable[[Sequence[Finding]], None], Callable[[str], None]], None]
 _SPOKEN_OF = {
     "defined by exactly one": COMPUTED, "computed from itself": COMPUTED, "cause and effect are the same": "effect",
     "is drawn twice": "effect", "form a circle": "parent", "a parent stands above": "parent", "has two parents": "unit",
@@ -49,6 +51,8 @@ class FieldRow(ipywidgets.HBox):
 
     def tell(self, lines: str) -> None:
         """Show lines of HTML beside the control, or nothing."""
+        if self.message.value == lines:
+            return
         self.message.value = lines
         self.message.layout.display = None if lines else "none"
 
@@ -66,7 +70,8 @@ class EntryForm(Quiet, ipywidgets.VBox):
     """The form of an entry that is there, or of one to be added.
 
     `rows` are its fields by name. `judge` is called with the texts after every change and returns what is
-    wrong and what is weak; `is_sound` says whether nothing is wrong.
+    wrong and what is weak; `is_sound` says whether nothing is wrong. `late`, if given, works out beside the page
+    what a history says, and calls back.
     """
 
     def __init__(
@@ -76,12 +81,15 @@ class EntryForm(Quiet, ipywidgets.VBox):
         texts: dict[str, str],
         *,
         is_new: bool,
-        judge: Callable[[dict[str, str]], tuple[Iterable[Problem], Iterable[Finding]]],
+        judge: Callable[[dict[str, str]], Judgement],
         heard: Callable[[], None],
+        late: Late | None = None,
     ):
-        self._judge, self._heard, self._is_new = judge, heard, is_new
+        self._judge, self._heard, self._late, self.is_new = judge, heard, late, is_new
+        self._found_late: Sequence[Finding] = ()
+        self._turn = 0
         self.is_sound = False
-        self._identity = "unit" if noun == "units" else "id"
+        self._identity = identity_of(noun)
         self._taken = {entry.id for entry in getattr(cascade, noun)} if noun != "cascade" else set()
         self.rows = {field.name: FieldRow(field) for field in fields_of(cascade, noun)}
         self._begun = {name: texts.get(name, "") for name in self.rows}
@@ -90,7 +98,8 @@ class EntryForm(Quiet, ipywidgets.VBox):
             row.text = self._begun[name]
         self._begun = self.texts
         self.rest = ipywidgets.HTML()
-        super().__init__([*self.rows.values(), self.rest])
+        self.waiting = ipywidgets.HTML()
+        super().__init__([*self.rows.values(), self.rest, self.waiting])
         for name, row in self.rows.items():
             row.control.observe_text(partial(self._typed, name))
         self.judge()
@@ -117,22 +126,45 @@ class EntryForm(Quiet, ipywidgets.VBox):
 
     def judge(self) -> None:
         """Show what is wrong or weak now; a form in which nothing was typed yet is not told that it is empty."""
-        problems, findings = self._judge(self.texts)
+        judgement = self._judge(self.texts)
+        self.is_sound = not judgement.problems
+        untouched = self.is_new and not any(self.changed.values())
+        if untouched:
+            self._tell((), ())
+            return
+        self._turn += 1
+        turn = self._turn
+        self._tell(judgement.problems, [*judgement.findings, *self._found_late])
+        if self._late is not None and judgement.after is not None:
+            self.waiting.value = said("Held against the history …", "#767676")
+            self._late(judgement, partial(self._heard_late, turn, judgement), partial(self._no_late, turn))
+
+    def _heard_late(self, turn: int, judgement: Judgement, found: Sequence[Finding]) -> None:
+        if turn == self._turn:
+            self._found_late = [each for each in found if each not in judgement.findings]
+            self.waiting.value = ""
+            self._tell(judgement.problems, [*judgement.findings, *self._found_late])
+
+    def _no_late(self, turn: int, why: str) -> None:
+        if turn == self._turn:
+            self._found_late = ()
+            self.waiting.value = said(f"Not held against the history: {why}", WEAK)
+
+    def _tell(self, problems: Iterable[Problem], findings: Iterable[Finding]) -> None:
         beside: dict[str, list[str]] = {name: [] for name in self.rows}
         rest: list[str] = []
-        self.is_sound = True
-        untouched = self._is_new and not any(self.changed.values())
         for problem in problems:
-            self.is_sound = False
-            if not untouched:
-                beside.get(self._place(problem), rest).append(said(problem.message, BAD))
-        for finding in () if untouched else findings:
-            beside.get(
-                self._identity if finding.rule == RENAMED else BY_RULE.get(finding.rule, ""), rest
-            ).append(said(f"{finding.severity}: {finding.what}; {finding.remedy}", WEAK))
+            beside.get(self._place(problem), rest).append(said(problem.message, BAD))
+        for finding in findings:
+            place = self._identity if finding.rule == RENAMED else BY_RULE.get(finding.rule, "")
+            beside.get(place, rest).append(
+                said(f"{finding.severity}: {finding.what}; {finding.remedy}", WEAK)
+            )
         for name, row in self.rows.items():
-            row.tell("".join(beside[name]))
-        self.rest.value = "".join(rest)
+            row.tell("".join(_few(beside[name])))
+        lines = "".join(_few(rest))
+        if self.rest.value != lines:
+            self.rest.value = lines
 
     def _place(self, problem: Problem) -> str:
         """Return the field that a problem speaks of."""
@@ -148,8 +180,14 @@ class EntryForm(Quiet, ipywidgets.VBox):
             return
         if name == self._identity:
             self._id_is_own = True
-        if self._is_new and name == "name" and self._identity in self.rows and not self._id_is_own:
+        if self.is_new and name == "name" and self._identity in self.rows and not self._id_is_own:
             with self._quiet():
                 self.rows[self._identity].text = id_from(self.rows["name"].text, self._taken)
         self.judge()
         self._heard()
+
+
+def _few(lines: list[str]) -> list[str]:
+    """Return the first lines, and how many more there are."""
+    more = len(lines) - MOST_LINES
+    return lines if more < 2 else [*lines[:MOST_LINES], said(f"and {more} more: kl.check tells all", WEAK)]

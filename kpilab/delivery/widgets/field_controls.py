@@ -13,6 +13,7 @@ MOST_CHOICES = 300
 _CONTROL = {"width": "320px", "flex": "0 1 320px"}
 _TABLE = {"width": "480px", "flex": "0 1 480px"}
 _CELL = {"width": "auto", "flex": "1 1 80px", "min_width": "60px"}
+_MORE = {"flex": "0 0 84px", "width": "84px", "min_width": "0"}
 _ICON = {"width": "34px", "flex": "0 0 34px"}
 
 Heard = Callable[[Any], None]
@@ -115,7 +116,7 @@ class Names(ipywidgets.HBox):
     def __init__(self, field: Field):
         self.line = Line(
             placeholder=field.hint or "ids with commas",
-            layout={"flex": "1 1 120px", "width": "auto"},
+            layout={"flex": "1 1 120px", "width": "auto", "min_width": "0"},
             tooltip=field.meaning or field.label,
         )
         few = len(field.choices) <= MOST_CHOICES

@@ -56,7 +56,7 @@ _NAMED = {
 }
 """Lists that a field with several names takes them from."""
 _SAID = {
-    "id": "Id", KIND: "How computed", COMPUTED: "From", "from": "From", "to": "To", "at": "At level",
+    "id": "Id", COMPUTED: "From", "from": "From", "to": "To", "at": "At level",
     "because": "Because", "lag": "Lag (periods)", "min_effect": "Least effect", "expects": "Expected changes",
     "near": "Near what", "unit_of_measure": "Unit of measure", "levels": "Levels", "cascade": "Name",
     "parent": "Parent", "history": "History", "year_start": "Year begins in month", "red_flag": "Red flag",
@@ -83,7 +83,16 @@ BY_RULE = {
     "weights_incomplete": "weight", "weights_do_not_sum": "weight", "process_without_owner": "owner",
     "level_without_kpis": "levels", "level_without_units": "levels", "target_without_kpi": "unit",
     "red_flag_beyond_target": "red_flag", "baseline_is_target": "baseline", "targets_overlap": "from",
-    "only_lagging_kpis": "perspective",
+    "only_lagging_kpis": "perspective", "objective_untraced": "supports", "objective_wrong_level": "supports",
+    "objective_not_carried_down": "level", "kpi_blind_spot": "levels", "shared_measures": "effect",
+    "kpi_without_history": COMPUTED, "kpi_incomplete": COMPUTED, "kpi_late": COMPUTED, "kpi_noisy": COMPUTED,
+    "kpi_definition_break": COMPUTED, "kpi_near_duplicates": COMPUTED, "sudden_break": COMPUTED,
+    "numerator_above_denominator": COMPUTED, "zero_denominator": COMPUTED, "kpi_without_process": "process",
+    "leading_without_link": "timing", "leading_unsupported": "timing", "red_kpi_without_action": "better",
+    "bunching_at_target": "better", "never_misses": "better", "year_end_spike": "better",
+    "action_before_history": "start", "action_after_history": "start", "action_out_of_reach": "units",
+    "action_without_kpi": "expects", "action_without_objective": "expects", "gap": "unit", "unit_starts": "unit",
+    "unit_ends": "unit", "parent_differs": "parent",
 }  # fmt: skip
 """Beside which field a finding of `kl.check` stands; others stand under the form."""
 
@@ -127,7 +136,11 @@ def fields_of(cascade: Cascade, noun: str) -> list[Field]:
 
 
 def _field(cascade: Cascade, noun: str, name: str, column: Column | None) -> Field:
-    label = _SAID.get(name, name.replace("_", " ").capitalize())
+    label = (
+        "How computed"
+        if (noun, name) == ("kpis", KIND)
+        else _SAID.get(name, name.replace("_", " ").capitalize())
+    )
     hint, meaning = _HINTS.get((noun, name), ""), column.meaning if column else ""
     if (table := table_of(noun, name)) is not None:
         columns = [(each, _cell_choices(cascade, table, each)) for each in table.columns]

@@ -10,7 +10,6 @@ from kpilab.delivery.widgets.entry_form import BAD, said
 from kpilab.delivery.widgets.form_fields import FIELDS
 from kpilab.delivery.widgets.outline import SINGULAR
 from kpilab.model.catalogue import Template, kpi_templates
-from kpilab.model.derivation import Proposal
 from kpilab.model.files import LISTS
 from kpilab.problems import Problem
 from kpilab.show import count_of, listed
@@ -141,30 +140,6 @@ def about_template(template: Template, known: dict[str, Template]) -> list[str]:
         f"Typical drivers: {drivers or 'none in this catalogue'}.",
         f"How it gets gamed: {template.gamed}.",
     ]
-
-
-class DerivePage(ipywidgets.VBox):
-    """Proposals for the level below; `boxes` and `take` are its parts."""
-
-    def __init__(self, name: str, proposals: Sequence[Proposal], take: Callable[[list[Proposal]], None]):
-        self.boxes = [
-            ipywidgets.Checkbox(value=True, description=each.sentence, indent=False, layout=_WIDE)
-            for each in proposals
-        ]
-        self.message = ipywidgets.HTML()
-        self.take = button(
-            "Do what is ticked",
-            lambda: take([each for each, box in zip(proposals, self.boxes, strict=True) if box.value]),
-            icon="check",
-            style="primary",
-        )
-        below = (
-            "What follows from its units and how it is computed."
-            if proposals
-            else ("Nothing to propose: it is measured at every level, and all it is computed from has a KPI.")
-        )
-        below_it = [*self.boxes, self.take] if proposals else []
-        super().__init__([heading(f"Below '{name}'", below), *below_it, self.message])
 
 
 class AskPage(ipywidgets.VBox):
