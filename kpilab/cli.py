@@ -422,6 +422,9 @@ def serve(
     edit: Annotated[
         bool, typer.Option("--edit", help="With the editors, which save into the folder.")
     ] = False,
+    pay: Annotated[
+        bool, typer.Option("--pay", help="With pay plans, names and amounts, which are confidential.")
+    ] = False,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8866,
     ip: Annotated[
         str, typer.Option(help="The address to listen at. Default: this machine only.")
@@ -434,7 +437,7 @@ def serve(
     """Serve the panels as a web app that asks for a token; stop it with Ctrl-C."""
     from kpilab.delivery.app import serve_app
 
-    serve_app(folder, edit=edit, port=port, ip=ip, token=token, open_browser=browser)
+    serve_app(folder, edit=edit, pay=pay, port=port, ip=ip, token=token, open_browser=browser)
 
 
 @app.command()

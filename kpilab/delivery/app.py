@@ -1,11 +1,10 @@
-"""The panels as a web app for people who write no code: the only Voilà import.
+"""The panels as a web app for people who write no code.
 
-Only the notebooks that are named here run. They are copied into a folder of their own, so that nothing else can be
-asked for; a token is asked of everybody; browsers may move controls but send no code.
+Only the notebooks that are listed in `app_pages` run. They are written into a folder of their own, so that nothing
+else can be asked for; a token is asked of everybody; browsers may move controls but send no code.
 """
 
 import os
-import re
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,21 +12,21 @@ from typing import Any
 
 import nbformat
 
+from kpilab.delivery.app_pages import AppPage, listed_pages, start_page
 from kpilab.model.files import read_cascade
 from kpilab.problems import one_problem
 
-NOTEBOOKS = ("scorecard", "links", "what_if")
-EDITORS = ("build", "map")
-"""Notebooks that save into the cascade's folder: served only when editing is asked for."""
-_PACKAGED = Path(__file__).with_name("static") / "app"
-_ELSEWHERE = re.compile(r'<link rel="stylesheet" href="https?://[^>]*>')
 SHORTEST_TOKEN = 16
+IDLE_SECONDS = 600
+"""How long a kernel outlives the page that it was started for, where the page could not say that it was closed."""
+_KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 def serve_app(
     folder: str | os.PathLike[str],
     *,
     edit: bool = False,
+    pay: bool = False,
     port: int = 8866,
     ip: str = "127.0.0.1",
     token: str | None = None,
@@ -40,7 +39,10 @@ def serve_app(
     folder : path
         The cascade folder; it is read once before anything is served.
     edit : bool
-        Whether the editors, which save into the folder, are served too.
+        Whether the editors, which save into the folder, are served too; without it nothing can be saved.
+    pay : bool
+        Whether everybody who has the token may see plans, and ask for names and amounts; without it the page on
+        pay shows only shares.
     port : int
         1-65535.
     ip : str
@@ -59,29 +61,37 @@ def serve_app(
         raise one_problem("app", "Voilà is not installed; install it with: pip install 'kpilab[app]'")
     if token is not None and len(token) < SHORTEST_TOKEN:
         raise one_problem("token", f"has {len(token)} characters; take at least {SHORTEST_TOKEN}, or none")
+    from kpilab.delivery.app_server import AppServer
+
     with tempfile.TemporaryDirectory(prefix="kpilab-app-") as root:
         served = Path(root) / "notebooks"
         served.mkdir()
-        written = write_notebooks(served, Path(folder), edit=edit)
-        _run(
-            served,
-            written,
-            settings=_settings(ip, port, token, open_browser),
+        written = write_notebooks(served, Path(folder), edit=edit, pay=pay)
+        server = AppServer(
+            {path.name for path in written},
+            lambda: start_page(lambda: read_cascade(folder), edit=edit),
+            Path(root) / "templates",
         )
+        server.initialize([str(served), *_settings(ip, port, token, open_browser)])
+        server.start()
 
 
-def write_notebooks(root: Path, folder: Path, *, edit: bool = False) -> list[Path]:
+def write_notebooks(root: Path, folder: Path, *, edit: bool = False, pay: bool = False) -> list[Path]:
     """Write the notebooks that the app serves into a folder, told which cascade to read; return their paths."""
-    names = (*NOTEBOOKS, *(EDITORS if edit else ()))
     written = []
-    for name in names:
-        notebook = nbformat.read(_PACKAGED / f"{name}.ipynb", as_version=4)
-        (parameters,) = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()))
-        parameters.source = f"folder = {str(folder.resolve())!r}"
-        path = root / f"{name}.ipynb"
-        nbformat.write(notebook, path)
+    for page in listed_pages(edit=edit):
+        path = root / f"{page.name}.ipynb"
+        nbformat.write(_notebook(page, folder, edit, pay), path)
         written.append(path)
     return written
+
+
+def _notebook(page: AppPage, folder: Path, edit: bool, pay: bool) -> Any:
+    asked = f"{page.name!r}, {str(folder.resolve())!r}, edit={edit}, pay={pay}"
+    code = f"from kpilab.delivery.widgets.app_page import app_page\n\napp_page({asked})"
+    said = f"[All pages](../../)\n\n# {page.title}\n\n{page.question}"
+    cells = [nbformat.v4.new_markdown_cell(said), nbformat.v4.new_code_cell(code)]
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": _KERNEL})
 
 
 def _settings(ip: str, port: int, token: str | None, open_browser: bool) -> list[str]:
@@ -90,42 +100,7 @@ def _settings(ip: str, port: int, token: str | None, open_browser: bool) -> list
         f"--Voila.token={token}" if token else "--Voila.auto_token=True",
         f"--Voila.open_browser={open_browser}",
         f"--Voila.custom_display_url=http://{ip}:{port}/",
-        "--VoilaConfiguration.file_allowlist=[]", "--VoilaConfiguration.show_tracebacks=False",
-        "--VoilaConfiguration.strip_sources=True",
+        "--VoilaConfiguration.show_tracebacks=False", "--VoilaConfiguration.strip_sources=True",
+        "--VoilaConfiguration.allow_template_override=NO", "--VoilaConfiguration.allow_theme_override=NO",
+        f"--AsyncMappingKernelManager.cull_idle_timeout={IDLE_SECONDS}", "--AsyncMappingKernelManager.cull_interval=60",
     ]  # fmt: skip
-
-
-def _run(root: Path, listed: list[Path], *, settings: list[str]) -> None:
-    from tornado.web import HTTPError
-    from voila.app import Voila
-
-    names = {path.name for path in listed}
-
-    def only_listed(handler: Any, notebook: object, cwd: str) -> None:
-        """Refuse whatever is not on the list before a kernel starts for it."""
-        if handler.request.path.rpartition("/voila/render/")[2] not in names:
-            raise HTTPError(404)
-
-    server = Voila()
-    server.initialize([str(root), *settings])
-    server.voila_configuration.prelaunch_hook = only_listed
-    server.template_paths = [
-        _without_network(server.template_paths, root.parent / "templates"),
-        *server.template_paths,
-    ]
-    server.start()
-
-
-def _without_network(paths: list[str], own: Path) -> str:
-    """Copy the templates that name a style sheet elsewhere, without it: no page asks another machine."""
-    seen: set[Path] = set()
-    for folder in map(Path, paths):
-        pages = {p.relative_to(folder): p for p in folder.glob("*") if p.suffix in {".html", ".j2"}}
-        for name, page in pages.items():
-            text = page.read_text(encoding="utf-8")
-            kept = _ELSEWHERE.sub("", text)
-            if name not in seen and kept != text:
-                (own / name).parent.mkdir(parents=True, exist_ok=True)
-                (own / name).write_text(kept, encoding="utf-8")
-        seen |= pages.keys()
-    return str(own)

@@ -47,11 +47,14 @@ class Origin:
         ``file:line`` of every key and entry.
     texts : dict
         The files that say what the cascade says, as they were read, by their path within the folder.
+    read_only : bool
+        Whether nothing may be written into the folder.
     """
 
     folder: Path = Path(".")
     lines: dict[tuple[str, ...], str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    read_only: bool = False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Origin)
@@ -115,6 +118,11 @@ class Cascade(Noun):
     def texts(self) -> dict[str, str]:
         """Return the files of the folder that say what this cascade says, as they were read, by name."""
         return self._origin.texts
+
+    @property
+    def read_only(self) -> bool:
+        """Tell whether it was read with the promise that nothing is written into its folder."""
+        return self._origin.read_only
 
     @property
     def periods_per_year(self) -> int:

@@ -20,7 +20,7 @@ from kpilab.model.map_positions import POSITIONS_FILE, Position, positions_in, p
 from kpilab.model.new_ids import id_from
 from kpilab.model.pay_renames import PAY_FILE, pay_renamed
 from kpilab.model.references import reference_problems
-from kpilab.model.saving import replace_files, rewritten_files
+from kpilab.model.saving import refuse_if_read_only, replace_files, rewritten_files
 from kpilab.problems import InputError, did_you_mean, one_problem, stop_on
 from kpilab.show import count_of
 from kpilab.words import Frequency
@@ -72,7 +72,7 @@ class Draft:
         self._saved = cascade
         self._now = _State(cascade)
         self.code = ""
-        self._journal = Journal(cascade)
+        self._journal = Journal(cascade, mute=cascade.read_only)
         self._read = dict(cascade.texts)
         self._past: list[_State] = []
         self._future: list[_State] = []
@@ -319,9 +319,11 @@ class Draft:
         Raises
         ------
         InputError
-            When a file changed on disk since it was read: one problem for each, with its difference.
+            When a file changed on disk since it was read: one problem for each, with its difference; or when
+            the cascade was read with `read_only`.
         """
         folder = self.cascade.folder
+        refuse_if_read_only(self.cascade)
         if not overwrite:
             refuse_what_changed(folder, self._read)
         folder.mkdir(parents=True, exist_ok=True)

@@ -88,7 +88,7 @@ def add_all(cascade: Cascade, noun: str, entries: Sequence[Mapping[str, Any]]) -
     found = reference_problems(after.with_origin(Origin(lines=_places(after, noun, -1) | rows)))
     stop_on(problem for problem in found if problem.message not in known)
     sources = {noun: [*range(len(before)), *[-1] * len(made)]}
-    return after.with_origin(Origin(cascade.folder, _lines(cascade, after, sources), cascade.texts))
+    return after.with_origin(_origin_of(cascade, _lines(cascade, after, sources)))
 
 
 def change(cascade: Cascade, noun: str, key: Key, fields: Mapping[str, Any]) -> Cascade:
@@ -343,7 +343,7 @@ def _checked(
     if problems:
         before = {problem.message for problem in reference_problems(cascade)}
         stop_on(problem for problem in problems if problem.message not in before)
-    return after.with_origin(Origin(cascade.folder, _lines(cascade, after, sources), cascade.texts))
+    return after.with_origin(_origin_of(cascade, _lines(cascade, after, sources)))
 
 
 def _places(cascade: Cascade, noun: str, position: int) -> dict[tuple[str, ...], str]:
@@ -377,3 +377,8 @@ def _lines(
                 lines[(noun, f"#{position}", *rest)] = line
                 lines.setdefault((noun, entries[position].id, *rest), line)
     return lines
+
+
+def _origin_of(cascade: Cascade, lines: dict[tuple[str, ...], str]) -> Origin:
+    """Return where an edited cascade comes from: from the same files, at other lines."""
+    return Origin(cascade.folder, lines, cascade.texts, cascade.read_only)

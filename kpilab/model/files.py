@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,15 @@ LISTS: dict[str, type[Noun]] = {
 TABLES = ("units", "targets")
 
 
-def read_cascade(folder: str | os.PathLike[str]) -> Cascade:
+def read_cascade(folder: str | os.PathLike[str], *, read_only: bool = False) -> Cascade:
     """Read a cascade folder.
 
     Parameters
     ----------
     folder : path
         The folder that holds `cascade.yaml`, or that file.
+    read_only : bool
+        Refuse whatever would write into the folder: `Draft.save`, `write_cascade`, the journal of unsaved edits.
 
     Returns
     -------
@@ -50,7 +52,8 @@ def read_cascade(folder: str | os.PathLike[str]) -> Cascade:
     """
     reading = attempt_cascade(folder)
     stop_on(reading.problems)
-    return reading.cascade
+    cascade = reading.cascade
+    return cascade.with_origin(replace(cascade._origin, read_only=True)) if read_only else cascade
 
 
 @dataclass(frozen=True)

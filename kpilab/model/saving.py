@@ -21,6 +21,9 @@ from kpilab.model.nouns import Kpi, Link, Source
 from kpilab.model.parts import Change, Measure, MinEffect, Noun
 from kpilab.model.relaying import laid_out_as_before
 from kpilab.model.tables import read_csv_table
+from kpilab.problems import one_problem
+
+READ_ONLY = "was opened to be read only; nothing is saved (a web app saves when it is served with --edit)"
 
 
 def write_cascade(cascade: Cascade, folder: str | os.PathLike[str] | None = None) -> list[Path]:
@@ -36,10 +39,23 @@ def write_cascade(cascade: Cascade, folder: str | os.PathLike[str] | None = None
     -------
     list of Path
         The files that were written; files that would not change are left alone.
+
+    Raises
+    ------
+    InputError
+        When the cascade was read with `read_only`, and the folder is its own.
     """
     target = Path(folder) if folder is not None else cascade.folder
+    if target.resolve() == cascade.folder.resolve():
+        refuse_if_read_only(cascade)
     target.mkdir(parents=True, exist_ok=True)
     return replace_files({target / name: text for name, text in rewritten_files(cascade, target).items()})
+
+
+def refuse_if_read_only(cascade: Cascade) -> None:
+    """Stop before anything is written where the cascade was read to be looked at only."""
+    if cascade.read_only:
+        raise one_problem(cascade.folder.name, READ_ONLY)
 
 
 def rewritten_files(cascade: Cascade, folder: Path) -> dict[str, str]:

@@ -1,20 +1,25 @@
-"""Choose, and see: a scorecard by level and period, a link by name.
+"""Choose, and see: a scorecard by level and period, a link by name, a KPI's targets.
 
 Everything a widget does, a cell can do: each calls a public verb and shows its result.
 """
 
 import html
+from typing import Any
 
 import ipywidgets
+import numpy as np
 
 from kpilab.delivery.action_pages import action_page
 from kpilab.delivery.link_pages import link_page
 from kpilab.delivery.pages import named_scores, value_grid
+from kpilab.delivery.widgets.entry_form import BAD, said
+from kpilab.delivery.widgets.targets import TargetPanel
 from kpilab.evidence.actions import ActionResults
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.model.periods import period_text
+from kpilab.problems import InputError, one_problem
 from kpilab.scorecard.rollup import last_complete_period, roll_up
 from kpilab.show import table_html
 
@@ -91,6 +96,63 @@ class ActionChooser(ipywidgets.VBox):
             chosen = self._actions[self.action.value]
             self.code.value = _line(f"kl.action_page(actions, actions[{self.action.value}])")
             self.output.value = action_page(self._actions, chosen).body
+
+
+class TargetChooser(ipywidgets.VBox):
+    """Choose a KPI and a unit, and tune the targets of the unit's children.
+
+    `kpi` and `unit` are its controls, `panel` the target panel or, where the target cannot be split, why not. It
+    begins with the target in force, or, without one, with where the unit stands.
+    """
+
+    def __init__(self, cascade: Cascade, history: History):
+        self._cascade, self._history = cascade, history
+        self._card = roll_up(cascade, history).table
+        parents = [unit for unit in cascade.units if cascade.children(unit.id)]
+        self.kpi = ipywidgets.Dropdown(
+            options=[(kpi.name, kpi.id) for kpi in cascade.kpis],
+            description="KPI",
+            style=_WIDE,
+            layout={"width": "520px"},
+        )
+        self.unit = ipywidgets.Dropdown(
+            options=[(unit.name, unit.id) for unit in parents],
+            description="Unit",
+            style=_WIDE,
+            layout={"width": "320px"},
+        )
+        self.panel: Any = None
+        super().__init__()
+        self.kpi.observe(self._draw, "value")
+        self.unit.observe(self._draw, "value")
+        self._draw()
+
+    def _draw(self, change: object = None) -> None:
+        try:
+            if self.kpi.value is None or self.unit.value is None:
+                raise one_problem(
+                    "targets", "needs a KPI, and a unit with children to share its target among"
+                )
+            self.panel = TargetPanel(
+                self._cascade,
+                self._history,
+                kpi=self.kpi.value,
+                unit=self.unit.value,
+                target=self._target(),
+            )
+        except InputError as error:
+            self.panel = ipywidgets.HTML("".join(said(each.message, BAD) for each in error.problems))
+        self.children = [ipywidgets.HBox([self.kpi, self.unit]), self.panel]
+
+    def _target(self) -> float:
+        kpi, unit = self.kpi.value, self.unit.value
+        rows = self._card[(self._card["kpi"] == kpi) & (self._card["unit"] == unit)]
+        known = rows[["target", "actual"]].to_numpy(dtype=float).ravel()
+        known = known[~np.isnan(known)]
+        if not known.size:
+            names = f"{self._cascade.unit(unit).name} has no value of '{self._cascade.kpi(kpi).name}'"
+            raise one_problem("target", f"{names} to begin with; choose another")
+        return float(known[0])
 
 
 def _line(code: str) -> str:

@@ -60,7 +60,8 @@ class RecoveryBanner(ipywidgets.VBox):
 
     def _offer(self) -> None:
         folder = self._draft.cascade.folder
-        if not folder.is_dir() or not Draft.has_unsaved(folder):
+        read_only = self._draft.cascade.read_only
+        if read_only or not folder.is_dir() or not Draft.has_unsaved(folder):
             self._show()
             return
         text = "Edits of an earlier sitting were never saved: the kernel stopped, or the page was closed."
