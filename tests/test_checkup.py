@@ -1,5 +1,6 @@
 """kl.check finds what is planted, with the right line; each rule is tried on a cascade checked by hand."""
 
+import numpy as np
 import pytest
 
 import kpilab as kl
@@ -115,6 +116,44 @@ def test_rule_is_found_only_when_it_is_broken(tmp_path, old, new, rule, severity
         return
     assert len(found(broken, rule)) == len(found(clean, rule)) + 1
     assert found(broken, rule)["severity"].iloc[-1] == severity
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "what"),
+    [
+        ("20,40,6", "20,40,-6", "negative_count", "a, 2023-02: stock is -6"),
+        (
+            "200,20,40",
+            "200,20,0",
+            "zero_denominator",
+            "a, 2023-02: 'conversion' divides 20 by zero; it has no value",
+        ),
+        (
+            "200,20,40",
+            "200,20,-30",
+            "negative_denominator",
+            "'conversion' divides by a negative visits at all in 2023-02 and 1 more time",
+        ),
+        (
+            "200,20,40",
+            "200,0,40",
+            "weights_of_zero",
+            "every weight of 'speed' (orders) is zero at a in 2023-02",
+        ),
+        ("200,20,40", "200,0,40", "formula_gap", "kpi 'basket' has no value at a in 2023-02"),
+    ],
+)
+def test_numbers_that_cannot_be_divided_or_stocked_are_found(tmp_path, old, new, rule, what):
+    cascade, history = shops(tmp_path, rows=ROWS.replace(old, new))
+    assert found(kl.check(cascade, history), rule)["what"].iloc[0].startswith(what)
+    table = kl.roll_up(cascade, history, period="2023-02").tidy().select_dtypes("number")
+    assert not np.isinf(table.to_numpy(dtype=float)).any()
+
+
+@pytest.mark.parametrize(("target", "n"), [("95", 1), ("-0.5", 1), ("0.95", 0), ("1", 0)])
+def test_target_that_no_share_can_reach(tmp_path, target, n):
+    text = SHOP.replace("{kpi: conversion, target: 0.5}", f"{{kpi: conversion, target: {target}}}")
+    assert len(found(kl.check(*shops(tmp_path, text)), "target_out_of_range")) == n
 
 
 def test_objective_with_only_lagging_kpis(tmp_path):

@@ -314,7 +314,10 @@ def test_top_that_changes_with_the_reference_is_unstable(tmp_path):
     found = two_months(tmp_path, "revenue", rows="\n".join([ROWS.strip(), *lines]) + "\n")
     assert found.stability[["reference", "top", "same"]].values.tolist() == [["2022-12", "Shop B", False]]
     assert found.glance()["unstable"].item()
-    assert "Unstable: Shop A is not the largest contributor" in found.text
+    assert (
+        "Unstable: with another reference Shop A is not the largest contributor; it is Shop B with 2022-12."
+        in (found.text)
+    )
 
 
 def test_references_are_one_to_three_periods_and_a_year_before(example_cascade, example_history):

@@ -87,7 +87,7 @@ def test_a_division_by_zero_in_a_formula_is_a_finding_and_no_number(tmp_path):
     assert basket.loc["a", "status"] == "no data"
     (found,) = [f for f in kl.check(cascade, history).findings if f.rule == "formula_gap"]
     assert found.where == "cascade.yaml:28"
-    assert found.what.startswith("kpi 'basket' has 1 gap, first a, 2023-02: its formula divides by zero")
+    assert found.what.startswith("kpi 'basket' has no value at a in 2023-02: its formula divides by zero")
 
 
 def test_a_formula_whose_parts_are_not_reported_is_no_division_by_zero(tmp_path):

@@ -68,6 +68,10 @@ def test_status_says_met_near_missed_incomplete_and_no_data(tmp_path):
     assert cell(now, "conversion", "b", "status") == "no data"
     assert cell(now, "conversion", "all", "status") == "incomplete"
     assert cell(now, "conversion", "all", "n_missing") == 1
+    assert (
+        "Company: Revenue, 200, target 500 (incomplete: 1 of 2 reports)."
+        in kl.roll_up(cascade, history, period="2023-02").text.splitlines()
+    )
     assert cell(now, "basket", "a", "status") == "no target"
     before = kl.roll_up(cascade, history, period="2023-01").tidy()
     assert cell(before, "conversion", "b", "status") == "missed"

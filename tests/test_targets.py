@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import kpilab as kl
 from kpilab import cli
+from kpilab.model.nouns import Target
 from kpilab.problems import InputError
 from tests.small import write_cascade_folder
 
@@ -342,6 +343,40 @@ def test_plan_becomes_a_cascade_whose_scorecard_has_its_targets(chain, tmp_path)
     assert plan.apply(other) == other
     kl.write_cascade(other, tmp_path / "saved")
     assert kl.read_cascade(tmp_path / "saved").targets == other.targets
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "left"),
+    [
+        (None, None, [(None, "2023-03"), ("2023-07", None)]),
+        ("2023-01", "2023-05", [("2023-01", "2023-03")]),
+        ("2023-05", None, [("2023-07", None)]),
+        ("2023-04", "2023-06", []),
+        ("2023-07", "2023-09", [("2023-07", "2023-09")]),
+        (None, "2023-03", [(None, "2023-03")]),
+    ],
+)
+def test_a_units_own_target_gives_way_in_the_plans_periods_only(chain, start, end, left):
+    cascade, history = chain
+    own = Target(kpi="paid", unit="north", start=start, end=end, target=0.7)
+    for_all = Target(kpi="paid", target=0.6)
+    plan = kl.allocate_targets(
+        cascade, history, kpi="paid", target=0.9, period="2023-04..2023-06", method="equal"
+    )
+    other = plan.apply(cascade.replace(targets=(own, for_all)))
+    kept = [(each.start, each.end) for each in other.targets if each.target == 0.7]
+    assert kept == left
+    assert for_all in other.targets
+    assert "targets_overlap" not in {each.rule for each in kl.check(other, history).findings}
+
+
+def test_who_has_furthest_to_go_is_never_one_who_may_fall_back(chain):
+    """Asked for the level of the worst, everybody else may fall back: nobody has any way to go."""
+    cascade, history = chain
+    plan = kl.allocate_targets(cascade, history, kpi="paid", target=0.05, period="2024-04", method="equal")
+    assert (plan.tidy()["stretch"] < 0).all()
+    assert "Nobody is asked for more than there is." in plan.text
+    assert "furthest" not in plan.text
 
 
 def test_target_of_a_summed_year_is_spread_over_its_months(chain):

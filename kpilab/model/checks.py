@@ -270,7 +270,7 @@ def _targets(cascade: Cascade) -> Iterator[Finding]:
 
 
 def _marks(kpi: Kpi, target: Target, where: str) -> Iterator[Finding]:
-    """Find a red flag or a baseline from which no way leads to the target."""
+    """Find a red flag or a baseline from which no way leads to the target, and a target that no share can reach."""
     wrong_side = {
         "lower": target.red_flag is not None and target.red_flag <= target.target,
         "higher": target.red_flag is not None and target.red_flag >= target.target,
@@ -282,6 +282,10 @@ def _marks(kpi: Kpi, target: Target, where: str) -> Iterator[Finding]:
     if target.baseline is not None and target.baseline == target.target:
         what = f"baseline and target of '{kpi.id}' are both {target.target:g}: progress has no meaning"
         yield Finding("warning", "baseline_is_target", where, what, "set the baseline to where the way began")
+    if kpi.unit_of_measure == "share" and not 0 <= target.target <= 1:
+        what = f"target {target.target:g} of '{kpi.id}', which is a share, lies outside 0 to 1"
+        remedy = "write 95 % as 0.95, or give the KPI another unit_of_measure if this can be"
+        yield Finding("warning", "target_out_of_range", where, what, remedy)
 
 
 def _link_gaps(cascade: Cascade) -> Iterator[Finding]:

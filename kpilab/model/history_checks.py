@@ -12,6 +12,7 @@ from kpilab.show import count_of, listed
 
 SUM_SLACK = 1e-6
 MOSTLY = 0.95
+MORE_THAN_HALF = 0.5
 MANY = 20  # findings of one rule under one parent that are told as one
 
 
@@ -99,11 +100,14 @@ def _starts_and_ends(history: History) -> Iterator[tuple[str, Finding]]:
 
 
 def _negative_counts(cascade: Cascade, history: History) -> Iterator[Finding]:
-    """Report negative values of measures that are hardly ever negative."""
+    """Report negative values of measures that are hardly ever negative, and of stocks that mostly are not."""
+    stocks = {kpi.last for kpi in cascade.kpis}
+    stocks |= {name for name, rule in cascade.measures.items() if rule.over_time == "last"}
     for m, measure in enumerate(history.measures):
         values = history.values[:, :, m]
         known, negative = ~np.isnan(values), values < 0
-        if not negative.any() or (values[known] >= 0).mean() < MOSTLY:
+        usual = MORE_THAN_HALF if measure in stocks else MOSTLY
+        if not negative.any() or (values[known] >= 0).mean() < usual:
             continue
         for t, u in np.argwhere(negative):
             unit, period = history.units[u], history.periods[t]

@@ -261,8 +261,11 @@ class Explanation(Result):
         tried = listed([str(each) for each in self.stability["reference"]])
         if others.empty:
             return f"The largest contributor, {self.top}, is the same with {tried} as reference."
-        named = [f"{row.top} with {row.reference}" for row in others.itertuples()]
-        return f"Unstable: {self.top} is not the largest contributor whatever the reference, but {listed(named)}."
+        named = [
+            f"{top} with {listed([str(reference) for reference in rows['reference']])}"
+            for top, rows in others.groupby("top", sort=False)
+        ]
+        return f"Unstable: with another reference {self.top} is not the largest contributor; it is {listed(named)}."
 
     def _missing_said(self) -> list[str]:
         about = self.glance().iloc[0]

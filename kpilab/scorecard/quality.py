@@ -30,7 +30,14 @@ def findings(cascade: Cascade, history: History) -> list[Finding]:
             found += _without_measures(cascade, history, kpi, unknown)
             continue
         panel = kpi_panel(cascade, history, kpi)
-        for step in (_without_values, _above_one, _zero_denominators, _formula_gaps, _breaks):
+        for step in (
+            _without_values,
+            _above_one,
+            _zero_denominators,
+            _negative_denominators,
+            _formula_gaps,
+            _breaks,
+        ):
             found += step(cascade, history, kpi, panel)
     return found
 
@@ -67,13 +74,47 @@ def _above_one(cascade: Cascade, history: History, kpi: Kpi, panel: KpiPanel) ->
 
 
 def _zero_denominators(cascade: Cascade, history: History, kpi: Kpi, panel: KpiPanel) -> Iterator[Finding]:
-    zero = (panel.denominator == 0) & (panel.numerator != 0) & ~np.isnan(panel.numerator)
-    for t, u in np.argwhere(zero):
+    zero = (panel.denominator == 0) & ~np.isnan(panel.numerator)
+    if kpi.mean is not None:
+        yield from _weights_of_zero(cascade, history, kpi, zero)
+        return
+    for t, u in np.argwhere(zero & (panel.numerator != 0)):
         unit, period = history.units[u], history.periods[t]
         what = f"{unit}, {period_text(period)}: '{kpi.id}' divides {panel.numerator[t, u]:g} by zero; it has no value"
         yield Finding(
             "warning", "zero_denominator", history.where(unit, period), what, "correct the denominator"
         )
+
+
+def _weights_of_zero(cascade: Cascade, history: History, kpi: Kpi, zero: np.ndarray) -> Iterator[Finding]:
+    """Report where a mean has values, but every weight is zero."""
+    if zero.any() and kpi.mean is not None:
+        first = _first_place(history, zero)
+        what = f"every weight of '{kpi.id}' ({kpi.mean.weight}) is zero {first}; it has no value there"
+        remedy = "correct the weights, or leave the cells of the measure empty"
+        yield Finding("warning", "weights_of_zero", cascade.where("kpis", kpi.id, "mean"), what, remedy)
+
+
+def _negative_denominators(
+    cascade: Cascade, history: History, kpi: Kpi, panel: KpiPanel
+) -> Iterator[Finding]:
+    """Report negative denominators and weights: they turn a quotient's sign, and a mean leaves its values' range."""
+    negative = panel.denominator < 0
+    if negative.any():
+        name = part_names(kpi)[-1]
+        what = f"'{kpi.id}' divides by a negative {name} {_first_place(history, negative)}"
+        remedy = "correct it: what stands below the line counts something"
+        yield Finding(
+            "warning", "negative_denominator", cascade.where("kpis", kpi.id, kpi.kind), what, remedy
+        )
+
+
+def _first_place(history: History, found: np.ndarray) -> str:
+    """Say where something was found first, and how often."""
+    t, u = np.argwhere(found)[0]
+    more = int(found.sum()) - 1
+    first = f"at {history.units[u]} in {period_text(history.periods[t])}"
+    return f"{first} and {count_of(more, 'more time')}" if more else first
 
 
 def _formula_gaps(cascade: Cascade, history: History, kpi: Kpi, panel: KpiPanel) -> Iterator[Finding]:
@@ -85,11 +126,7 @@ def _formula_gaps(cascade: Cascade, history: History, kpi: Kpi, panel: KpiPanel)
     gaps = np.isnan(panel.values) & ~np.isnan(parts).any(axis=0) & at_levels
     if not gaps.any():
         return
-    t, u = np.argwhere(gaps)[0]
-    first = f"{history.units[u]}, {period_text(history.periods[t])}"
-    what = (
-        f"kpi '{kpi.id}' has {count_of(int(gaps.sum()), 'gap')}, first {first}: its formula {NO_VALUE} there"
-    )
+    what = f"kpi '{kpi.id}' has no value {_first_place(history, gaps)}: its formula {NO_VALUE} there"
     remedy = "say nothing where nothing happened: leave the cell of the measure empty; or mend the formula"
     yield Finding("warning", "formula_gap", cascade.where("kpis", kpi.id, "formula"), what, remedy)
 

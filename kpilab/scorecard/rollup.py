@@ -139,9 +139,9 @@ class Scorecard(Result):
         kpi = self.cascade.kpi(row.kpi)
         said = f"{self._name('unit', row.unit)}: {kpi.name}, {quantity(row.actual, kpi.unit_of_measure)}"
         if not np.isnan(row.target):
-            said += f", target {quantity(row.target, kpi.unit_of_measure)} ({row.status})"
+            said += f", target {quantity(row.target, kpi.unit_of_measure)} ({_status_said(row)})"
         elif row.status != "no target":
-            said += f" ({row.status})"
+            said += f" ({_status_said(row)})"
         if row.trend:
             said += f"; a year before {quantity(row.previous, kpi.unit_of_measure)} ({row.trend})"
         return said + "."
@@ -251,6 +251,12 @@ def _compared(cascade: Cascade, span: Span) -> list[Span]:
         year_to_date(span.end, cascade.year_start),
         Span(span.end - per_year + 1, span.end),
     ]
+
+
+def _status_said(row: Any) -> str:
+    if row.status != "incomplete":
+        return str(row.status)
+    return f"incomplete: {row.n_expected - row.n_missing:.0f} of {count_of(int(row.n_expected), 'report')}"
 
 
 def _percent(share: float) -> str:

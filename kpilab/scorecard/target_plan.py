@@ -192,8 +192,8 @@ class TargetPlan(Result):
     def apply(self, cascade: Cascade, *, status: TargetStatus = "illustrative") -> Cascade:
         """Return a cascade in which these targets stand; `kl.write_cascade` saves it.
 
-        The target of a sum over several periods is spread evenly over them. What stood for the same unit
-        from the same period on is replaced; what is in force otherwise stays and gives way in these periods.
+        The target of a sum over several periods is spread evenly over them. A target of the same unit gives way
+        in these periods and is in force before and after them as it was; one for every unit stays as it is.
 
         Parameters
         ----------
@@ -218,8 +218,10 @@ class TargetPlan(Result):
             )
             for kpi, unit, target in rows
         ]
-        replaced = {target.id for target in added}
-        kept = tuple(target for target in cascade.targets if target.id not in replaced)
+        own = {(target.kpi, target.unit) for target in added}
+        kept: list[Target] = []
+        for target in cascade.targets:
+            kept += _around(cascade, target, self.span) if (target.kpi, target.unit) in own else [target]
         return cascade.replace(targets=(*kept, *added))
 
     def _level_of(self, left_out: str) -> str:
@@ -237,7 +239,10 @@ class TargetPlan(Result):
         free = self.table[~self.table["locked"] & self.table["stretch"].notna()]
         if free.empty:
             return []
-        row: Any = next(free.loc[[free["stretch"].abs().idxmax()]].itertuples(index=False))
+        asked = free["stretch"].abs() if self.method == "evidence" else free["stretch"]
+        if not asked.max() > 0:
+            return ["Nobody is asked for more than there is."]
+        row: Any = next(free.loc[[asked.idxmax()]].itertuples(index=False))
         unit_of_measure = self.cascade.kpi(row.kpi).unit_of_measure
         was, said = quantity(row.actual, unit_of_measure), quantity(row.target, unit_of_measure)
         chance = "" if pd.isna(row.difficulty) else f"; probability {probability_text(row.difficulty)}"
@@ -255,6 +260,19 @@ class TargetPlan(Result):
             f"{count_of(len(beyond), 'target')} of {len(self.table)} beyond what the best tenth of its own history "
             f"reached: {listed(names)}."
         ]
+
+
+def _around(cascade: Cascade, target: Target, span: Span) -> list[Target]:
+    """Return what is left of a target before and after a span that another one takes."""
+    start, end = (cascade.period(text) if text else None for text in (target.start, target.end))
+    if (start is not None and start > span.end) or (end is not None and end < span.start):
+        return [target]
+    parts = []
+    if start is None or start < span.start:
+        parts.append(target.model_copy(update={"end": period_text(span.start - 1)}))
+    if end is None or end > span.end:
+        parts.append(target.model_copy(update={"start": period_text(span.end + 1)}))
+    return parts
 
 
 def probability_text(probability: float) -> str:

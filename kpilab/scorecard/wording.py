@@ -57,14 +57,17 @@ def row_sentences(
         Names of the unit at the end and at the start.
     """
     big = big_rows(table, change)
+    whole = "change" if compared[0] == compared[1] else "difference"
     said = [
-        f"{_row_said(cascade, kpi, row, compared)}: {_amount(kpi, float(row.contribution), change)}."  # type: ignore[arg-type]
+        f"{_row_said(cascade, kpi, row, compared)}: {_amount(kpi, float(row.contribution), change, whole)}."  # type: ignore[arg-type]
         for row in big.itertuples(index=False)
     ]
     n_others = len(table) - len(big)
     if n_others:
         rest = change - float(big["contribution"].sum())
-        said.append(f"{count_of(n_others, 'smaller contribution')}: together {_amount(kpi, rest, change)}.")
+        said.append(
+            f"{count_of(n_others, 'smaller contribution')}: together {_amount(kpi, rest, change, whole)}."
+        )
     return said
 
 
@@ -91,11 +94,11 @@ def causes_said(cascade: Cascade, kpi: Kpi, table: pd.DataFrame, change: float) 
     return f"{said} The largest of them changes with the reference: unstable." if len(moving) else said
 
 
-def _amount(kpi: Kpi, contribution: float, change: float) -> str:
+def _amount(kpi: Kpi, contribution: float, change: float, whole: str = "change") -> str:
     said = signed(contribution, kpi.unit_of_measure)
     if abs(contribution) > MOST_TIMES * abs(change):
         return said
-    return f"{said} ({100 * contribution / change:.0f} % of the change)" if change else said
+    return f"{said} ({100 * contribution / change:.0f} % of the {whole})" if change else said
 
 
 def _row_said(cascade: Cascade, kpi: Kpi, row: Any, compared: tuple[str, str]) -> str:
