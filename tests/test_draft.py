@@ -342,3 +342,17 @@ def test_entries_move_among_their_siblings_and_the_file_keeps_the_order(draft, f
         draft.move("units", "coast", -1)
     with pytest.raises(kl.InputError, match="stands last among"):
         draft.move("objectives", draft.cascade.objectives[-1].id, 1)
+
+
+def test_a_whole_list_is_put_in_place_of_another_in_one_step_and_given_up(draft, folder):
+    names = [owner.id for owner in draft.cascade.owners]
+    rows = [saving.as_written(owner) | {"name": owner.name.upper()} for owner in draft.cascade.owners]
+    draft.put("owners", [*rows, {"id": "mia", "name": "Mia"}])
+    assert [owner.id for owner in draft.cascade.owners] == [*names, "mia"]
+    assert draft.cascade.owners[0].name == rows[0]["name"]
+    assert kl.Draft.recover(folder).cascade == draft.cascade
+    with pytest.raises(kl.InputError, match="owner"):
+        draft.put("owners", rows[:0])  # KPIs name them
+    draft.give_up()
+    assert draft.is_saved
+    assert journals_in(folder) == []

@@ -32,6 +32,7 @@ def test_a_moved_slider_locks_and_the_others_keep_the_target(panel, data):
     assert panel.targets["south"] > before
     plan = kl.allocate_targets(*data, **OPTIONS, locked={"north": 0.7})
     assert panel.targets == pytest.approx(plan.at("country").tidy().set_index("unit")["target"].to_dict())
+    panel.wait()
     assert "residual 0</b>" in panel.residual.value
     assert "locked={&quot;north&quot;: 0.7}" in panel.code.value
 
@@ -41,9 +42,10 @@ def test_residual_and_constraint_are_said_when_locks_leave_no_way(panel):
     panel.rows["north"].slider.value = 0.7
     gap = 0.8 - panel.plan.roll_up({"north": 0.7})
     assert f"residual {100 * gap:+.2f} percentage points" in panel.residual.value
-    assert "north locked at 70.0 %" in panel.residual.value
+    assert "north locked at 70.0 %" in panel.problem.value
     assert panel.plan.residuals()["residual"].abs().max() < 1e-12  # the last plan that adds up stays
     panel.rows["south"].lock.value = False
+    panel.wait()
     assert "residual 0</b>" in panel.residual.value
 
 
@@ -54,18 +56,70 @@ def test_reset_goes_back_and_method_and_target_plan_anew(panel, data):
     panel.target.value = 0.75
     assert panel.targets == pytest.approx({"north": 0.75, "south": 0.75})
     panel.rows["north"].slider.value = 0.7
-    panel.reset.click()
+    panel.reset_button.click()
     assert panel.targets == pytest.approx(begun)
     assert panel.locked == {}
     assert {target.kpi for target in panel.cascade.targets} == {"paid"}
     assert data[0].targets == ()
 
 
+def test_every_move_can_be_undone_and_done_again(panel, data):
+    begun = panel.targets
+    panel.rows["north"].slider.value = 0.7
+    moved = panel.targets
+    panel.rows["south"].lock.value = True
+    panel.undo()
+    assert (panel.locked, panel.targets) == ({"north": 0.7}, pytest.approx(moved))
+    panel.undo_button.click()
+    assert (panel.locked, panel.targets) == ({}, pytest.approx(begun))
+    assert panel.undo_button.disabled
+    panel.redo()
+    assert panel.targets == pytest.approx(moved)
+    panel.method.value = "equal"
+    assert panel.redo_button.disabled
+    panel.reset()
+    assert panel.targets == pytest.approx(begun)
+    panel.undo()
+    assert panel.method.value == panel.plan.method == "equal"
+
+
+def test_saved_targets_are_read_from_the_file_and_a_changed_file_is_refused(tmp_path):
+    folder = write_cascade_folder(tmp_path, CHAIN)
+    cascade = kl.read_cascade(folder)
+    panel = kl.Panel("targets", cascade, kl.read_history(cascade, history_frame()), **OPTIONS)
+    panel.rows["north"].slider.value = 0.7
+    wanted = {(target.kpi, target.unit): target.target for target in panel.cascade.targets}
+    assert [path.name for path in panel.save()] == ["cascade.yaml"]
+    saved = kl.read_cascade(folder).targets
+    assert {(target.kpi, target.unit): target.target for target in saved} == pytest.approx(wanted)
+    panel.rows["north"].slider.value = 0.72
+    with (folder / "cascade.yaml").open("a") as stream:
+        stream.write("# somebody else was here\n")
+    with pytest.raises(InputError, match="changed on disk since it was read"):
+        panel.save()
+    assert not list(folder.glob(".kpilab-draft*"))
+
+
+def test_the_save_button_shows_the_difference_first(tmp_path):
+    folder = write_cascade_folder(tmp_path, CHAIN)
+    cascade = kl.read_cascade(folder)
+    panel = kl.Panel("targets", cascade, kl.read_history(cascade, history_frame()), **OPTIONS)
+    before = (folder / "cascade.yaml").read_text()
+    (button,) = (each for each in panel.buttons.children if getattr(each, "description", "") == "Save…")
+    button.click()
+    (page,) = panel.save_box.children
+    assert "targets:" in page.children[0].children[2].value
+    assert (folder / "cascade.yaml").read_text() == before
+    page.children[0].yes.click()
+    assert "Saved in" in panel.save_box.children[0].value
+    assert kl.read_cascade(folder).targets == panel.cascade.targets
+
+
 def test_names_are_text(data):
     units = [u.model_copy(update={"name": "<img src=x onerror=alert(1)>"}) for u in data[0].units]
     panel = kl.Panel("targets", data[0].replace(units=units), data[1], **OPTIONS)
-    shown = panel.residual.value + panel.chart.value + panel.children[0].value
-    assert "<img" not in shown
+    assert "&lt;img" in panel.picture.svg
+    assert "<img" not in panel.residual.value + panel.chart.value + panel.title.value
 
 
 def test_there_is_no_panel_for_an_unknown_verb(data):

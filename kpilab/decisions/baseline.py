@@ -5,6 +5,7 @@ sums of their children. The shocks of all KPIs and units are drawn together, a p
 hit all units at once in history hits them together ahead, so that a sum is as uncertain as it should be.
 """
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -54,6 +55,8 @@ class Baseline:
         self._rank = unknown.uniform(size=draws)
         self.tree = lru_cache(maxsize=None)(self._tree)
         self.values = lru_cache(maxsize=None)(self._values)
+        self._series = lru_cache(maxsize=None)(self._all_series)
+        self._forecast_at = lru_cache(maxsize=None)(self._one_forecast)
         self._forecasts = lru_cache(maxsize=None)(self._all_forecasts)
 
     def kpi(self, name: str) -> Kpi:
@@ -138,22 +141,43 @@ class Baseline:
             found[:, place] = back(kpi.transform, mean)
         return added_up(tree, found)
 
+    def look_ahead(self, kpis: Iterable[str], progress: Callable[[int, int], None]) -> None:
+        """Forecast every series of some KPIs now; `progress` is told how many of how many are done."""
+        names = {name for kpi in kpis for name in self._needed(self.kpi(kpi))}
+        places = [(name, place) for name in sorted(names) for place in self._series(name)]
+        with one_thread():
+            for done, (name, place) in enumerate(places):
+                progress(done, len(places))
+                self._forecast_at(name, place)
+
+    def _needed(self, kpi: Kpi) -> set[str]:
+        """Return what is forecast for a KPI: itself, or what its formula is made of."""
+        if not kpi.formula:
+            return {kpi.id}
+        factors = {factor for factors in self.parts(kpi).values() for factor in factors}
+        return {name for factor in factors for name in self._needed(self.kpi(factor))}
+
     def _all_forecasts(self, kpi_id: str) -> dict[int, tuple[np.ndarray, np.ndarray, str]]:
         """Return mean (H,) and deviations (H, R) of each unit that stands for itself, on the links' scale."""
+        with one_thread():
+            return {place: self._forecast_at(kpi_id, place) for place in self._series(kpi_id)}
+
+    def _all_series(self, kpi_id: str) -> dict[int, np.ndarray]:
+        """Return the past of each unit that stands for itself, on the links' scale and at their frequency."""
         kpi = self.kpi(kpi_id)
-        frequency = coarser(self.cascade.frequency, kpi.every)
         if self.cascade.named("kpis", kpi_id):
-            values = self._builder.values(kpi, frequency)[:, self._at]
+            values = self._builder.values(kpi, self._frequency(kpi))[:, self._at]
         else:
             values = transformed(kpi, self._panel(kpi))[:, self._at]
-        rows = self._rows(frequency)
-        season = PERIODS_PER_YEAR[frequency]
-        with one_thread():
-            return {
-                int(place): self._ahead(values[:, place], rows, season)
-                for place in np.flatnonzero(self.tree(kpi_id).own)
-                if (~np.isnan(values[:, place])).any()
-            }
+        own = np.flatnonzero(self.tree(kpi_id).own)
+        return {int(place): values[:, place] for place in own if (~np.isnan(values[:, place])).any()}
+
+    def _one_forecast(self, kpi_id: str, place: int) -> tuple[np.ndarray, np.ndarray, str]:
+        frequency = self._frequency(self.kpi(kpi_id))
+        return self._ahead(self._series(kpi_id)[place], self._rows(frequency), PERIODS_PER_YEAR[frequency])
+
+    def _frequency(self, kpi: Kpi) -> Frequency:
+        return coarser(self.cascade.frequency, kpi.every)
 
     def _rows(self, frequency: Frequency) -> np.ndarray:
         """Return the row that each period of history and horizon has at another frequency, shape (T + H,)."""

@@ -1,11 +1,12 @@
 """What follows when KPIs change: a scenario, with what would have happened anyway beside it."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 
@@ -13,6 +14,7 @@ from kpilab.decisions.baseline import Baseline
 from kpilab.decisions.dynamics import Doubtful, Dynamics, fit_dynamics
 from kpilab.decisions.interventions import Changes, Intervention, read_changes
 from kpilab.decisions.loops import exploding_loops
+from kpilab.decisions.propagation import arrows
 from kpilab.decisions.scenario import COLUMNS, Scenario, targets_ahead
 from kpilab.decisions.system import System, build_system
 from kpilab.evidence.joint import Inference
@@ -26,6 +28,7 @@ DRAWS = 2000
 SEED = 0
 CONFIDENCE = 0.95
 MOST_PREPARED = 4
+MOST_KEPT = 200  # tables of one KPI, each of a few rows per unit
 MOST_NUMBERS = 2**28  # of one KPI: 2 GiB
 
 Places = str | Iterable[str] | None
@@ -53,6 +56,8 @@ class WhatIf:
         self.targets = lru_cache(maxsize=None)(self._targets)
         self.anyway = lru_cache(maxsize=None)(self._anyway)
         self.outcome = lru_cache(maxsize=2)(self._outcome)
+        self.causes = lru_cache(maxsize=None)(self._causes)
+        self._kept: OrderedDict[tuple[Any, ...], pd.DataFrame] = OrderedDict()
 
     def scenario(
         self,
@@ -64,10 +69,7 @@ class WhatIf:
         """Run a change; see `what_if`."""
         interventions = self.read(changes, action)
         wanted = None if kpis is None else _known_kpis(self.cascade, kpis)
-        deviations = self.system.run(interventions, None if wanted is None else frozenset(wanted))
-        shown = tuple(deviations) if wanted is None else wanted
-        outcomes = self.system.outcomes(deviations, shown)
-        tables = [self._rows(kpi, deviations.get(kpi), outcomes[kpi]) for kpi in shown]
+        tables = self._tables(interventions, wanted)
         return Scenario(
             self.cascade,
             interventions,
@@ -76,6 +78,28 @@ class WhatIf:
             pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS),
             self,
         )
+
+    def reached(self, kpis: Iterable[str]) -> tuple[str, ...]:
+        """Return some KPIs and all that a change of them reaches, in the order of the cascade."""
+        graph = arrows(self.system.motions)
+        named = set(_known_kpis(self.cascade, kpis))
+        found = named.union(*(nx.descendants(graph, kpi) for kpi in named if kpi in graph))
+        return tuple(kpi.id for kpi in self.cascade.kpis if kpi.id in found)
+
+    def look_ahead(self, kpis: Iterable[str], progress: Callable[[int, int], None]) -> None:
+        """Forecast now what the first scenario of some KPIs would forecast.
+
+        Parameters
+        ----------
+        kpis : iterable of str
+        progress : callable
+            Told how many of how many series are forecast, before each one; what it raises ends the work, and what
+            is done by then is kept.
+        """
+        graph = arrows(self.system.motions)
+        named = set(kpis)
+        needed = named.union(*(nx.ancestors(graph, kpi) for kpi in named if kpi in graph))
+        self.baseline.look_ahead(needed, progress)
 
     def read(self, changes: Changes | None, action: str | None = None) -> tuple[Intervention, ...]:
         """Read changes and check that they fall within the horizon; an action under way begins anew."""
@@ -96,6 +120,34 @@ class WhatIf:
                 problems.append(Problem(f"change of '{one.kpi}'", said))
         stop_on(problems)
         return tuple(one.anew(self.cascade, first) if one.added else one for one in found)
+
+    def _tables(
+        self, interventions: tuple[Intervention, ...], wanted: tuple[str, ...] | None
+    ) -> list[pd.DataFrame]:
+        """Return the rows of each KPI; those that no other change reaches than before are kept from then."""
+        if wanted is None:
+            deviations = self.system.run(interventions)
+            outcomes = self.system.outcomes(deviations, deviations)
+            return [self._rows(kpi, deviations[kpi], outcomes[kpi]) for kpi in deviations]
+        keys = {kpi: (kpi, self._reaching(kpi, interventions)) for kpi in wanted}
+        fresh = [kpi for kpi in wanted if keys[kpi] not in self._kept]
+        deviations = self.system.run(interventions, frozenset(fresh))
+        outcomes = self.system.outcomes(deviations, fresh)
+        for kpi in fresh:
+            self._kept[keys[kpi]] = self._rows(kpi, deviations.get(kpi), outcomes[kpi])
+        tables = [self._kept[keys[kpi]] for kpi in wanted]
+        while len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+        return tables
+
+    def _reaching(self, kpi: str, interventions: tuple[Intervention, ...]) -> tuple[Intervention, ...]:
+        """Return the interventions that a KPI's rows rest on."""
+        causes = self.causes(kpi)
+        return tuple(one for one in interventions if one.kpi in causes)
+
+    def _causes(self, kpi: str) -> frozenset[str]:
+        graph = arrows(self.system.motions)
+        return frozenset([kpi]) | (nx.ancestors(graph, kpi) if kpi in graph else frozenset())
 
     def _rows(self, kpi: str, deviation: np.ndarray | None, outcome: np.ndarray) -> pd.DataFrame:
         places = [place for place, unit in enumerate(self.baseline.units) if unit in self.shown]

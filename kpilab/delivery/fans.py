@@ -8,7 +8,7 @@ import pandas as pd
 from kpilab.decisions.plan import ActionPlan
 from kpilab.decisions.scenario import Scenario
 from kpilab.delivery.charts import Chart
-from kpilab.delivery.plane import BOTTOM, HEIGHT, TOP, framed, line_svg, plane_of, points_text
+from kpilab.delivery.plane import BOTTOM, HEIGHT, TOP, framed, line_svg, plane_of, points_text, side_by_side
 from kpilab.model.history import History
 from kpilab.model.periods import period_text
 from kpilab.problems import one_problem
@@ -58,8 +58,10 @@ def fan_chart(scenario: Scenario, history: History, *, kpi: str, unit: str) -> C
         str(path.index[-1]),
     ]
     marks = list(zip([float(before[0]), 0.0, float(ahead[-1])], periods, strict=True))
-    title = f"{noun.name}, {scenario.cascade.unit(unit).name}"
-    return framed(plane, parts, title, marks, lambda value: quantity(value, noun.unit_of_measure))
+    share = noun.unit_of_measure == "share"
+    measured = f"{noun.name} ({noun.unit_of_measure})" if noun.unit_of_measure and not share else noun.name
+    title = f"{measured}, {scenario.cascade.unit(unit).name}"
+    return framed(plane, parts, title, marks, lambda value: quantity(value, "share" if share else ""))
 
 
 def frontier_chart(plan: ActionPlan) -> Chart:
@@ -111,4 +113,4 @@ def fan_charts(scenario: Scenario, history: History, *, unit: str | None = None,
     """
     table: pd.DataFrame = scenario.shown() if unit is None else scenario.of_unit(unit).shown()
     pairs = list(dict.fromkeys(zip(table["kpi"], table["unit"], strict=True)))[:most]
-    return Chart("".join(fan_chart(scenario, history, kpi=kpi, unit=at).svg for kpi, at in pairs))
+    return side_by_side([fan_chart(scenario, history, kpi=kpi, unit=at) for kpi, at in pairs])

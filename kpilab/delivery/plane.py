@@ -1,15 +1,19 @@
 """Simple pictures written directly as SVG, fast enough to follow a slider: a plane, lines on it, a frame."""
 
 import html
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from textwrap import shorten, wrap
 
 import numpy as np
 
 from kpilab.delivery.charts import Chart
 
 WIDTH, HEIGHT = 420.0, 190.0
-LEFT, RIGHT, TOP, BOTTOM = 56.0, 12.0, 30.0, 24.0
+LEFT, RIGHT, TOP, BOTTOM = 56.0, 12.0, 36.0, 24.0
+TITLE_LETTERS = 64  # in a line of the title, of which there are two at the most
+GAP = 12.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def framed(
     written: Callable[[float], str],
 ) -> Chart:
     """Put title and axes around what is drawn."""
-    ticks = np.linspace(plane.low, plane.high, 4)[1:3]
+    ticks = [tick for tick in round_ticks(plane.low, plane.high, most=5) if plane.low < tick < plane.high]
     axes = [
         f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{plane.y(t):.1f}" y2="{plane.y(t):.1f}" stroke="#eceff3"/>'
         f'<text x="{LEFT - 5}" y="{plane.y(t) + 4:.1f}" text-anchor="end">{html.escape(written(float(t)))}</text>'
@@ -79,9 +83,59 @@ def framed(
         f'<text x="{plane.x(at):.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{html.escape(name)}</text>'
         for (at, name), anchor in zip(marks, anchors, strict=True)
     ]
-    head = f'<text x="4" y="16" font-size="12" font-weight="600">{html.escape(title)}</text>'
+    head = _title_svg(title)
     body = "".join([*axes, *parts, *names, head])
     return Chart(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" width="{WIDTH:g}" '
         f'font-family="sans-serif" font-size="10" fill="#333" role="img">{body}</svg>'
     )
+
+
+def side_by_side(charts: Sequence[Chart], *, columns: int = 2) -> Chart:
+    """Put pictures of this module into one, row by row."""
+    if not charts:
+        return Chart("")
+    n_columns = min(columns, len(charts))
+    width = n_columns * (WIDTH + GAP) - GAP
+    height = math.ceil(len(charts) / n_columns) * (HEIGHT + GAP) - GAP
+    placed = [
+        chart.svg.replace(
+            "<svg ",
+            f'<svg x="{(place % n_columns) * (WIDTH + GAP):g}" y="{(place // n_columns) * (HEIGHT + GAP):g}" '
+            f'height="{HEIGHT:g}" ',
+            1,
+        )
+        for place, chart in enumerate(charts)
+    ]
+    return Chart(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+        f'height="{height:g}" style="max-width:100%;height:auto">{"".join(placed)}</svg>'
+    )
+
+
+def round_ticks(low: float, high: float, *, most: int = 6) -> list[float]:
+    """Return round numbers between two ends, few enough to be read.
+
+    Examples
+    --------
+    >>> round_ticks(0.61, 0.89), round_ticks(-3.0, 12.0, most=4)
+    ([0.65, 0.7, 0.75, 0.8, 0.85], [0.0, 5.0, 10.0])
+    """
+    rough = (high - low) / most
+    if not (math.isfinite(rough) and rough > 0):
+        return []
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{place * step:.10g}") for place in range(first, last + 1)]
+
+
+def _title_svg(title: str) -> str:
+    """Write a title of any length: in two lines at the most, whole when it is pointed at."""
+    first, *rest = wrap(title, TITLE_LETTERS) or [""]
+    lines = [first, *([shorten(" ".join(rest), TITLE_LETTERS, placeholder="…")] if rest else [])]
+    written = "".join(
+        f'<tspan x="4" y="{12 + 14 * place}">{html.escape(line)}</tspan>' for place, line in enumerate(lines)
+    )
+    whole = f"<title>{html.escape(title)}</title>" if rest else ""
+    return f'<text font-size="12" font-weight="600">{whole}{written}</text>'

@@ -25,7 +25,7 @@ from kpilab.problems import InputError, did_you_mean, one_problem, stop_on
 from kpilab.show import count_of
 from kpilab.words import Frequency
 
-EDITS = ("add", "add_all", "change", "rename", "move", "remove")
+EDITS = ("add", "add_all", "put", "change", "rename", "move", "remove")
 PERSPECTIVES = ("Finance", "Customers", "Processes", "People")
 
 
@@ -159,6 +159,12 @@ class Draft:
         for path in journals_in(Path(folder))[-1:]:
             path.unlink()
 
+    def give_up(self) -> None:
+        """Go back to what was read or saved last, and keep nothing that could be recovered."""
+        self._now, self._past, self._future = _State(self._saved), [], []
+        self._journal.begin_again(self.cascade)
+        self._tell("draft.give_up()")
+
     def add(self, noun: str, entry: Mapping[str, Any]) -> None:
         """Add an entry; see `kpilab.model.editing.add`."""
         self._edit("add", noun, dict(entry))
@@ -166,6 +172,10 @@ class Draft:
     def add_all(self, noun: str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Add several entries in one step; see `kpilab.model.editing.add_all`."""
         self._edit("add_all", noun, [dict(entry) for entry in entries])
+
+    def put(self, noun: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Put other entries in place of a whole list in one step; see `kpilab.model.editing.put`."""
+        self._edit("put", noun, [dict(entry) for entry in entries])
 
     def change(self, noun: str, key: editing.Key, fields: Mapping[str, Any]) -> None:
         """Change some fields of an entry; see `kpilab.model.editing.change`."""

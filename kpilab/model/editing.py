@@ -72,15 +72,7 @@ def add_all(cascade: Cascade, noun: str, entries: Sequence[Mapping[str, Any]]) -
     InputError
         With every reason; `where` is the number of the row, from 1.
     """
-    before = _list_of(cascade, noun)
-    problems: list[Problem] = []
-    made: list[Noun] = []
-    for row, entry in enumerate(entries, 1):
-        try:
-            made.append(_made(noun, entry))
-        except InputError as error:
-            problems += [Problem(f"row {row}", problem.message) for problem in error.problems]
-    stop_on(problems)
+    before, made = _list_of(cascade, noun), _all_made(noun, entries)
     rows = {(noun, f"#{len(before) + row}"): f"row {row + 1}" for row in range(len(made))}
     lists = {noun: (*before, *made)}
     after = cascade.replace(**lists)
@@ -89,6 +81,27 @@ def add_all(cascade: Cascade, noun: str, entries: Sequence[Mapping[str, Any]]) -
     stop_on(problem for problem in found if problem.message not in known)
     sources = {noun: [*range(len(before)), *[-1] * len(made)]}
     return after.with_origin(_origin_of(cascade, _lines(cascade, after, sources)))
+
+
+def put(cascade: Cascade, noun: str, entries: Sequence[Mapping[str, Any]]) -> Cascade:
+    """Return the cascade with other entries in place of a whole list.
+
+    Parameters
+    ----------
+    cascade : Cascade
+    noun : str
+    entries : sequence of mapping
+        As `add` takes them.
+
+    Raises
+    ------
+    InputError
+        With every reason; for what cannot be an entry, `where` is its number in the list, from 1.
+    """
+    places = {entry.id: position for position, entry in enumerate(_list_of(cascade, noun))}
+    made = _all_made(noun, entries)
+    sources = {noun: [places.get(entry.id, -1) for entry in made]}
+    return _checked(cascade, {noun: tuple(made)}, noun, -1, sources)
 
 
 def change(cascade: Cascade, noun: str, key: Key, fields: Mapping[str, Any]) -> Cascade:
@@ -300,6 +313,19 @@ def _made(noun: str, entry: Mapping[str, Any]) -> Noun:
         )
         label = f"{noun}: '{named}'" if named else noun
         raise InputError(told(error.errors(), model, label, _fields(model), label)) from error
+
+
+def _all_made(noun: str, entries: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Make several entries, or refuse them together."""
+    problems: list[Problem] = []
+    made: list[Noun] = []
+    for row, entry in enumerate(entries, 1):
+        try:
+            made.append(_made(noun, entry))
+        except InputError as error:
+            problems += [Problem(f"row {row}", problem.message) for problem in error.problems]
+    stop_on(problems)
+    return made
 
 
 def _whole_changed(cascade: Cascade, fields: Mapping[str, Any]) -> Cascade:

@@ -7,7 +7,6 @@ from kpilab.delivery.charts.scores import (
     STATUS_COLOURS,
     STATUS_SIGNS,
     status_grid,
-    target_chart,
     trend_chart,
     waterfall_chart,
 )
@@ -22,7 +21,6 @@ __all__ = [
     "profile_chart",
     "scatter_chart",
     "status_grid",
-    "target_chart",
     "trend_chart",
     "waterfall_chart",
 ]

@@ -1,10 +1,9 @@
-"""Where KPIs stand, where they are heading, what they should reach, and why they moved."""
+"""Where KPIs stand, where they are heading, and why they moved."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -21,7 +20,6 @@ STATUS_COLOURS = {
     "no data": "#ffffff",
 }
 STATUS_SIGNS = {"met": "✓", "near": "~", "missed": "✗", "incomplete": "…", "no target": "", "no data": ""}
-_MOVE_COLOURS = {False: "#2166ac", True: "#b2182b"}
 STEP_COLOURS = {1: "#1b7837", -1: "#b2182b", 0: "#5b7a9d"}
 
 
@@ -70,65 +68,6 @@ def trend_chart(
         if len(values.columns) > 1 or targets is not None or band is not None:
             axes.legend(frameon=False, fontsize=8, loc="best")
         return finished(figure)
-
-
-def target_chart(
-    rows: pd.DataFrame, share: bool = False, axis: str = "", parent: float | None = None
-) -> Chart:
-    """Draw from where to where everyone is asked to go, with words on how likely that is.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Columns ``name, actual, target, best, locked, beyond_best, words``.
-    share : bool
-        Write the axis in per cent.
-    axis : str
-        What the axis shows.
-    parent : float, optional
-        The parent's target, drawn as a dashed line.
-
-    Notes
-    -----
-    Hollow: actual; full: target; the small tick is what was reached in the best tenth of own history.
-    """
-    with styled():
-        figure = Figure(figsize=(8.4, 0.95 + 0.3 * max(len(rows), 1)))
-        figure.subplots_adjust(
-            left=0.27, right=0.8, top=1 - 0.3 / figure.get_figheight(), bottom=0.5 / figure.get_figheight()
-        )
-        axes = figure.subplots()
-        if parent is not None:
-            axes.axvline(parent, color="#999999", lw=0.8, ls=(0, (4, 3)))
-        _moves(axes, rows)
-        for place, (words, beyond) in enumerate(zip(rows["words"], rows["beyond_best"], strict=True)):
-            axes.annotate(
-                words, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8,
-                color=_MOVE_COLOURS[bool(beyond)], annotation_clip=False,
-            )  # fmt: skip
-        axes.annotate("probability", (1.02, 1.01), xycoords="axes fraction", fontsize=8, color="#555555")
-        if share:
-            axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-        axes.set_yticks(range(len(rows)), [shortened(str(name), 34) for name in rows["name"]])
-        axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
-        axes.grid(axis="x", color="#eeeeee", lw=0.8)
-        axes.set_axisbelow(True)
-        axes.set_xlabel(f"{plain(axis)}  (○ actual, ● target, ■ locked, | best tenth of own history)")
-        return finished(figure)
-
-
-def _moves(axes: Axes, rows: pd.DataFrame) -> None:
-    """Draw actuals, targets and bests, one row each."""
-    places = np.arange(len(rows))
-    colours = [_MOVE_COLOURS[bool(beyond)] for beyond in rows["beyond_best"]]
-    actual, target = rows["actual"].to_numpy(), rows["target"].to_numpy()
-    axes.hlines(places, actual, target, colors=colours, lw=2, alpha=0.45)
-    axes.scatter(actual, places, s=34, facecolors="white", edgecolors="#777777", zorder=3)
-    for locked, marker in ((False, "o"), (True, "s")):
-        chosen = rows["locked"].to_numpy() == locked
-        shown = [colour for colour, here in zip(colours, chosen, strict=True) if here]
-        axes.scatter(target[chosen], places[chosen], s=34, c=shown, marker=marker, zorder=3)
-    axes.scatter(rows["best"], places, s=80, c="#333333", marker="|", lw=1.2, zorder=4)
 
 
 def waterfall_chart(

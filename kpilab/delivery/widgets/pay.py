@@ -1,9 +1,6 @@
 """Shape a pay plan: drag its marks and weights, and see budget, curves, evidence and one statement change."""
 
-import html
-from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -11,14 +8,18 @@ import ipywidgets
 from kpilab.decisions.pay import PayResults, simulate_pay
 from kpilab.decisions.pay_forecast import Draws, draws_over, period_ahead
 from kpilab.decisions.scenario import Scenario
+from kpilab.delivery.charts import Chart
 from kpilab.delivery.pay_pages import budget_chart, curve_chart, replay_chart, statement_page
+from kpilab.delivery.plane import side_by_side
+from kpilab.delivery.widgets.frame import Answer, Frame, State, file_name
+from kpilab.delivery.widgets.work import Report
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.model.pay_files import read_pay
 from kpilab.model.pay_plan import Curve, PayPlan, Plan
 from kpilab.model.periods import Span
-from kpilab.problems import InputError
+from kpilab.problems import InputError, one_problem
 from kpilab.show import paragraphs_html, table_html
 
 NOBODY = ""
@@ -45,17 +46,19 @@ class CurveControls(ipywidgets.VBox):
         self.name = " and ".join(dict.fromkeys(cascade.kpi(m.kpi).name for m in paid))
         self.places = {mark: self._place(mark) for mark in _MARKS}
         self.payouts = {mark: self._payout(mark) for mark in _MARKS}
-        self.picture = ipywidgets.HTML()
         self.sliders = [*self.places.values(), *self.payouts.values()]
-        super().__init__([ipywidgets.HBox([ipywidgets.VBox(self.sliders), self.picture])])
+        super().__init__(self.sliders)
 
-    def marks(self) -> dict[str, tuple[Decimal, Decimal]]:
-        """Return threshold, target and maximum as the sliders stand."""
-        return {m: (_decimal(self.places[m].value), _decimal(self.payouts[m].value)) for m in _MARKS}
+    def marks(self, values: State) -> dict[str, tuple[Decimal, Decimal]]:
+        """Return threshold, target and maximum, given the values of sliders."""
+        return {
+            mark: (_decimal(values[self.places[mark]]), _decimal(values[self.payouts[mark]]))
+            for mark in _MARKS
+        }
 
-    def draw(self, curve: Curve, performances: list[float]) -> None:
-        """Show the curve, and where those who are paid by it stand."""
-        self.picture.value = curve_chart(curve, f"What {curve.base} pays: {self.name}", performances).svg
+    def chart(self, curve: Curve, performances: list[float]) -> Chart:
+        """Draw the curve, and where those who are paid by it stand."""
+        return curve_chart(curve, f"What {curve.base} pays: {self.name}", performances)
 
     def _place(self, mark: str) -> Any:
         place = float(getattr(self.shape, mark)[0])
@@ -63,17 +66,19 @@ class CurveControls(ipywidgets.VBox):
 
     def _payout(self, mark: str) -> Any:
         paid = float(getattr(self.shape, mark)[1])
-        return _slider(f"{mark}: payout", paid, 0.0, max(2.0, 1.5 * paid), 0.05, ".0%")
+        return _slider(f"{mark}: payout", paid, 0.0, max(2.0, 1.5 * paid), 0.01, ".0%")
 
 
-class PayPanel(ipywidgets.VBox):
+class PayPanel(Frame):
     """Sliders for one plan; `pay` is the plan as it now is, `results` what it pays.
 
     `curves` holds the controls of every curve by which the plan pays, `weights` the sliders of its measures;
     `person` chooses whose statement is shown: nobody's until somebody is asked for. With a scenario the budget is
-    the distribution over its draws, without one what past years would have cost. `code` is the line that does what
-    was done last.
+    the distribution over its draws, without one what past years would have cost. The table that is downloaded
+    names nobody. The cascade stays as it is.
     """
+
+    doing = "Working out who gets what"
 
     def __init__(
         self,
@@ -86,29 +91,37 @@ class PayPanel(ipywidgets.VBox):
         period: object = None,
         scenario: Scenario | None = None,
     ):
+        self._given = pay
         self._before = pay if pay is not None else read_pay(cascade)
         self.plan = self._before.plan(plan or self._before.plans[0].id)
-        self.results = simulate_pay(cascade, history, pay=self._before, links=links, period=period)
-        self._ahead = None if scenario is None else _drawn(self.results, scenario)
+        label = " (illustrative: nobody is paid by it)" if self._before.status == "illustrative" else ""
+        super().__init__(cascade, self.plan.name or self.plan.id, label)
+        self._history, self._links, self._period, self._scenario = history, links, period, scenario
+        self._begun: PayResults | None = None
+        self._ahead: tuple[Span, Draws] | None = None
         self.curves = [
             CurveControls(cascade, self._before, self.plan, position)
             for position in _curves(self._before, self.plan)
         ]
         self.places, self.payouts = self.curves[0].places, self.curves[0].payouts
         self.weights = [self._weight(cascade, position) for position in range(len(self.plan.measures))]
+        self._sliders = [*(slider for controls in self.curves for slider in controls.sliders), *self.weights]
         people = [each.person for each in self._before.people if each.plan == self.plan.id]
         self.person = ipywidgets.Dropdown(
             options=[("nobody's", NOBODY), *((cascade.person(each).name, each) for each in people)],
             description="Statement", style=_WIDE, layout=_LAYOUT,
         )  # fmt: skip
-        self.problem, self.code, self.text = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
-        self.budget, self.rests, self.statement = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
-        self.reset = ipywidgets.Button(description="Reset", icon="undo")
-        self.reset.on_click(self._begin_again)
-        super().__init__(self._parts())
-        self._starts = [(slider, slider.value) for slider in self._sliders]
-        self._observe()
-        self._draw()
+        self.text, self.rests, self.statement = (ipywidgets.HTML() for _ in range(3))
+        tabs = ipywidgets.Tab(children=[*self.curves, ipywidgets.VBox(self.weights)])
+        tabs.add_class("kpilab-tabs")
+        tabs.titles = (*(_shortened(controls.name) for controls in self.curves), "Weights")
+        self._watch(*self._sliders, self.person)
+        self._begin(tabs, self.code, self.text, self.chart, self.rests, self.person, self.statement)
+
+    @property
+    def results(self) -> PayResults:
+        """Return what the last plan pays that could be one."""
+        return self._answered().result
 
     @property
     def pay(self) -> PayPlan:
@@ -116,96 +129,113 @@ class PayPanel(ipywidgets.VBox):
 
         Raises
         ------
-        ValueError
+        InputError
             When a curve would fall or repeat a mark, or no weight is above 0.
         """
-        found = self._before.reweighted(self.plan.id, [slider.value for slider in self.weights])
-        for controls in self.curves:
-            found = found.reshaped(self.plan.id, measure=controls.measure, **controls.marks())
+        return self._shaped(self._now)
+
+    def _state(self) -> State:
+        return {control: control.value for control in [*self._sliders, self.person]}
+
+    def _put(self, state: State) -> None:
+        for control, value in state.items():
+            control.value = value
+
+    def _shaped(self, state: State) -> PayPlan:
+        found = self._before
+        try:
+            for verb, _, arguments in self._moves(state):
+                found = getattr(found, verb)(self.plan.id, **arguments)
+        except InputError:
+            raise
+        except ValueError as error:
+            said = str(error.errors()[0]["ctx"]["error"]) if hasattr(error, "errors") else str(error)
+            raise one_problem("plan", said) from error
         return found
 
-    @property
-    def _sliders(self) -> list[Any]:
-        return [*(slider for controls in self.curves for slider in controls.sliders), *self.weights]
-
-    def _parts(self) -> list[Any]:
-        label = " (illustrative: nobody is paid by it)" if self._before.status == "illustrative" else ""
-        title = ipywidgets.HTML(f"<b>{html.escape(self.plan.name or self.plan.id)}</b>{label}")
-        tabs = ipywidgets.Tab(children=[*self.curves, ipywidgets.VBox(self.weights)])
-        tabs.titles = (*(_shortened(controls.name) for controls in self.curves), "Weights")
-        shown = ipywidgets.HBox([self.budget, self.rests])
-        return [
-            title,
-            tabs,
-            self.reset,
-            self.problem,
-            self.code,
-            self.text,
-            shown,
-            self.person,
-            self.statement,
-        ]
-
-    def _observe(self) -> None:
-        plan = self.plan.id
+    def _moves(self, state: State) -> list[tuple[str, str, dict[str, Any]]]:
+        """Return what leads from the plan as it was to a state: a method, its arguments as written, as given."""
+        moves: list[tuple[str, str, dict[str, Any]]] = []
         for controls in self.curves:
-            for mark in _MARKS:
-                for slider in (controls.places[mark], controls.payouts[mark]):
-                    slider.observe(self._said(partial(_reshaping, plan, controls, mark)), "value")
-        for slider in self.weights:
-            slider.observe(self._said(partial(_reweighting, plan, self.weights)), "value")
-        self.person.observe(self._said(lambda: f'paid.of_owner("{self.person.value}")'), "value")
+            before, now = controls.marks(self._first), controls.marks(state)
+            changed = {mark: now[mark] for mark in _MARKS if now[mark] != before[mark]}
+            if changed:
+                of = {} if controls.measure is None else {"measure": controls.measure}
+                said = [f"measure={controls.measure}"] * bool(of)
+                said += [
+                    f"{mark}=({place.normalize():f}, {paid.normalize():f})"
+                    for mark, (place, paid) in changed.items()
+                ]
+                moves.append(("reshaped", ", ".join(said), {**of, **changed}))
+        weights = [state[slider] for slider in self.weights]
+        if weights != [self._first[slider] for slider in self.weights]:
+            said = [f"[{', '.join(f'{weight:g}' for weight in weights)}]"]
+            moves.append(("reweighted", said[0], {"weights": weights}))
+        return moves
 
-    def _said(self, line: Callable[[], str]) -> Callable[[object], None]:
-        def redraw(_change: object) -> None:
-            self._draw(line())
+    def _answer(self, state: State, report: Report) -> Answer:
+        pay = self._shaped(state)
+        results = self._start(report).with_plan(pay)
+        report(0, 0)
+        return Answer(results, self._code(state), self._drawn(results, pay), results.anonymous())
 
-        return redraw
+    def _start(self, report: Report) -> PayResults:
+        """Return what the plan as it was pays, worked out once."""
+        if self._begun is not None:
+            return self._begun
+        begun = simulate_pay(
+            self._cascade, self._history, pay=self._before, links=self._links, period=self._period
+        )
+        report(0, 0)
+        self._ahead = None if self._scenario is None else _ahead(begun, self._scenario)
+        self._begun = begun
+        return begun
+
+    def _drawn(self, results: PayResults, pay: PayPlan) -> Chart:
+        """Draw the curves, and the budget."""
+        plan = pay.plan(self.plan.id)
+        charts = []
+        for controls in self.curves:
+            own = None if controls.measure is None else plan.measures[controls.measure].curve
+            curve = pay.curve_of(plan, own)
+            charts.append(controls.chart(curve, _stand_on(results, curve)))
+        if self._ahead is None:
+            return side_by_side([*charts, replay_chart(results)])
+        span, draws = self._ahead
+        return side_by_side([*charts, budget_chart(results.forecast(draws, span=span))])
+
+    def _code(self, state: State) -> str:
+        moves = "".join(f'.{verb}("{self.plan.id}", {said})' for verb, said, _ in self._moves(state))
+        start = "kl.read_pay(cascade)" if self._given is None else "pay"
+        asked = [f"pay={start}{moves}"] if moves or self._given is not None else []
+        asked += ["links=links"] if self._links is not None else []
+        asked += [f"period={str(self._period)!r}"] if self._period is not None else []
+        person = f".of_owner({state[self.person]!r})" if state[self.person] else ""
+        return f"paid = kl.simulate_pay({', '.join(['cascade', 'history', *asked])}){person}"
+
+    def _show(self, state: State, answer: Answer) -> None:
+        results: PayResults = answer.result
+        self.text.value = paragraphs_html(results.text)
+        self.rests.value = table_html(results.anonymous())
+        self.statement.value = _statement(results, str(state[self.person]))
 
     def _weight(self, cascade: Cascade, position: int) -> Any:
         measure = self.plan.measures[position]
         name = f"{cascade.kpi(measure.kpi).name}, {measure.level or 'own unit'}"
-        return _slider(name, float(self.plan.weight_of(measure)), 0.0, 1.0, 0.05, ".0%")
+        return _slider(name, float(self.plan.weight_of(measure)), 0.0, 1.0, 0.01, ".0%")
 
-    def _begin_again(self, button: object) -> None:
-        for slider, value in self._starts:
-            slider.value = value
-        self._draw("pay = kl.read_pay(cascade); paid = paid.with_plan(pay)")
-
-    def _draw(self, line: str = "paid = kl.simulate_pay(cascade, history, links=links)") -> None:
-        try:
-            pay = self.pay
-            self.results = self.results.with_plan(pay)
-        except (InputError, ValueError) as error:
-            said = str(error.errors()[0]["ctx"]["error"]) if hasattr(error, "errors") else str(error)
-            self.problem.value = f"<p style='color:#b2182b'>{html.escape(said)}</p>"
-            return
-        self.problem.value = ""
-        self.code.value = f"What you just did in code: <code>{html.escape(line)}</code>"
-        self.text.value = paragraphs_html(self.results.text)
-        plan = pay.plan(self.plan.id)
-        for controls in self.curves:
-            own = None if controls.measure is None else plan.measures[controls.measure].curve
-            curve = pay.curve_of(plan, own)
-            controls.draw(curve, _stand_on(self.results, curve))
-        self.budget.value = self._budget()
-        self.rests.value = table_html(self.results.anonymous())
-        self.statement.value = self._chosen_statement(self.results)
-
-    def _budget(self) -> str:
-        if self._ahead is None:
-            return replay_chart(self.results).svg
-        span, draws = self._ahead
-        return budget_chart(self.results.forecast(draws, span=span)).svg
-
-    def _chosen_statement(self, results: PayResults) -> str:
-        if self.person.value == NOBODY:
-            return ""
-        own = results.of_owner(self.person.value)
-        return "".join(statement_page(own, statement).body for statement in own.statements_)
+    def _file_name(self) -> str:
+        return file_name("pay", self.plan.id, self.results.span)
 
 
-def _drawn(results: PayResults, scenario: Scenario) -> tuple[Span, Draws]:
+def _statement(results: PayResults, person: str) -> str:
+    if person == NOBODY:
+        return ""
+    own = results.of_owner(person)
+    return "".join(statement_page(own, statement).body for statement in own.statements_)
+
+
+def _ahead(results: PayResults, scenario: Scenario) -> tuple[Span, Draws]:
     """Add up the scenario's draws once: they do not depend on the plan's curves and weights."""
     places = [line.place for statement in results.statements_ for line in statement.lines]
     span = period_ahead(scenario, results.span)
@@ -219,17 +249,6 @@ def _curves(pay: PayPlan, plan: Plan) -> list[int | None]:
         curve = pay.curve_of(plan, measure.curve)
         found.setdefault(curve, []).append(None if measure.curve is None else position)
     return [positions[0] for positions in sorted(found.values(), key=len, reverse=True)]
-
-
-def _reshaping(plan: str, controls: CurveControls, mark: str) -> str:
-    place, paid = controls.marks()[mark]
-    of = "" if controls.measure is None else f", measure={controls.measure}"
-    return f'paid = paid.with_plan(paid.pay.reshaped("{plan}"{of}, {mark}=({place}, {paid})))'
-
-
-def _reweighting(plan: str, weights: list[Any]) -> str:
-    shares = ", ".join(f"{slider.value:g}" for slider in weights)
-    return f'paid = paid.with_plan(paid.pay.reweighted("{plan}", [{shares}]))'
 
 
 def _stand_on(results: PayResults, curve: Curve) -> list[float]:
@@ -247,10 +266,18 @@ def _shortened(text: str, most: int = 34) -> str:
 
 
 def _slider(name: str, value: float, low: float, high: float, step: float, written: str = ".3g") -> Any:
-    return ipywidgets.FloatSlider(
-        value=value, min=low, max=high, step=step, description=name, readout_format=written,
-        style=_WIDE, layout=_LAYOUT,
+    """Return a slider with the value on one of its steps: the page would move it to the nearest one."""
+    first = value - step * round((value - low) / step)
+    made = ipywidgets.FloatSlider(
+        value=value, min=first + step * (first < low - 1e-9), max=high, step=step, description=name,
+        readout_format=written, style=_WIDE, layout=_LAYOUT,
     )  # fmt: skip
+    made.add_class("kpilab-long")
+    return made
+
+
+def _written(value: Decimal) -> str:
+    return f"{value.normalize():f}"
 
 
 def _decimal(value: float, places: int = 4) -> Decimal:

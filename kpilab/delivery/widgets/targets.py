@@ -2,15 +2,21 @@
 
 import html
 import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
 import pandas as pd
 
 from kpilab.delivery.plans import plan_chart
-from kpilab.delivery.widgets.drafted import Quiet
+from kpilab.delivery.widgets.frame import BAD, Answer, Frame, State, file_name
+from kpilab.delivery.widgets.save_page import SavePage
+from kpilab.delivery.widgets.work import Report
 from kpilab.model.cascade import Cascade
+from kpilab.model.draft import Draft
 from kpilab.model.history import History
+from kpilab.model.saving import as_written
 from kpilab.problems import InputError
 from kpilab.scorecard.target_plan import TargetPlan, probability_text
 from kpilab.scorecard.targets import allocate_targets
@@ -21,7 +27,7 @@ METHODS: tuple[TargetMethod, ...] = ("capability", "proportional", "equal", "gap
 SHARE_STEP = 0.001
 STEPS = 200
 _NAME_WIDTH = "230px"
-_BAD, _GOOD = "#b2182b", "#1b7837"
+_GOOD = "#1b7837"
 
 
 class ChildRow(ipywidgets.HBox):
@@ -46,45 +52,71 @@ class ChildRow(ipywidgets.HBox):
         )
         self.words = ipywidgets.HTML(layout={"width": "330px"})
         super().__init__([self.slider, self.lock, self.words])
+        self.add_class("kpilab-long")
 
     def show(self, row: Any, locked: bool) -> None:
         """Show a row of a plan."""
         self.slider.value = row.target
-        self.lock.value = locked
-        self.lock.icon = "lock" if locked else "unlock"
+        self.show_lock(locked)
         said = f"now {quantity(row.actual, self._unit_of_measure)}"
         chance = probability_text(row.difficulty)
         said += f"; probability {chance}" if chance else f"; {row.note}"
-        colour = _BAD if row.beyond_best else "#555"
+        colour = BAD if row.beyond_best else "#555"
         said += "; beyond its own best tenth" if row.beyond_best else ""
         self.words.value = f"<span style='color:{colour}'>{html.escape(said)}</span>"
 
+    def show_lock(self, locked: bool) -> None:
+        """Show whether the target is locked."""
+        self.lock.value, self.lock.icon = locked, "lock" if locked else "unlock"
 
-class TargetPanel(Quiet, ipywidgets.VBox):
+
+class TargetPanel(Frame):
     """Sliders for the children of a unit; those that are not locked follow, so that the target is kept.
 
     Moving a slider locks it. `plan` is the last plan that adds up, `cascade` has its targets in it; `rows`
-    are the children by unit, `residual` what the sliders leave open, in words.
+    are the children by unit, `residual` what the sliders leave open, in words. `save` writes the targets into the
+    cascade's folder.
     """
 
     def __init__(
         self, cascade: Cascade, history: History, *, kpi: str, target: float | str, period: object = None,
         method: TargetMethod = "capability", unit: str | None = None, locked: dict[str, float] | None = None,
     ):  # fmt: skip
-        self._cascade, self._history = cascade, history
+        noun, whole = cascade.kpi(kpi), cascade.unit(unit) if unit else cascade.roots()[0]
+        super().__init__(cascade, f"{whole.name}: {noun.name}, targets")
+        self._history, self._measure = history, noun.unit_of_measure
         self._asked: dict[str, Any] = {"kpi": kpi, "period": period, "unit": unit}
+        self._wanted: float | str = target
         self._locked = dict(locked or {})
-        first = self._first(target, method)
-        self.plan = first.at(first.tidy()["level"].iloc[0])
-        self._level = str(self.plan.tidy()["level"].iloc[0])
-        self._begun = (self.plan.target, method, dict(self._locked))
-        self._build(method)
-        self._show()
+        self._rows: dict[str, ChildRow] = {}
+        self._level: str | None = None
+        step = 0.01 if self._measure == "share" else 1.0
+        self.target = ipywidgets.FloatText(description="Target", step=step, layout={"width": "200px"})
+        self.method = ipywidgets.Dropdown(options=METHODS, value=method, description="Method")
+        self.residual = ipywidgets.HTML()
+        self.children_box, self.save_box = ipywidgets.VBox(), ipywidgets.VBox()
+        self.target.observe(self._aim, "value")
+        self._watch(self.method)
+        controls = ipywidgets.HBox([self.target, self.method])
+        self._begin(
+            self.save_box, controls, self.residual, self.children_box, self.code, self.chart, saves=True
+        )
+
+    @property
+    def plan(self) -> TargetPlan:
+        """Return the last plan that adds up."""
+        return self._answered().result
 
     @property
     def cascade(self) -> Cascade:
         """Return a cascade with the targets of the last plan in it."""
         return self.plan.apply(self._cascade)
+
+    @property
+    def rows(self) -> dict[str, ChildRow]:
+        """Return slider, lock and words of each child, by unit."""
+        self.wait()
+        return self._rows
 
     @property
     def locked(self) -> dict[str, float]:
@@ -96,103 +128,130 @@ class TargetPanel(Quiet, ipywidgets.VBox):
         """Return where the sliders stand, by unit."""
         return {unit: row.slider.value for unit, row in self.rows.items()}
 
-    def _first(self, target: float | str, method: TargetMethod) -> TargetPlan:
-        return allocate_targets(
-            self._cascade, self._history, target=target, method=method, locked=self._locked, **self._asked
-        )
+    def save(self, *, overwrite: bool = False) -> list[Path]:
+        """Write the targets into the cascade's folder without being asked; the button shows the difference first.
 
-    def _build(self, method: TargetMethod) -> None:
-        measure = self.plan.kpi.unit_of_measure
-        self.target = ipywidgets.FloatText(
-            value=self.plan.target, description="Target", step=_step(self.plan), layout={"width": "200px"}
-        )
-        self.method = ipywidgets.Dropdown(options=METHODS, value=method, description="Method")
-        self.reset = ipywidgets.Button(description="Reset", icon="undo", tooltip="Back to the beginning")
-        self.residual = ipywidgets.HTML()
-        self.code = ipywidgets.HTML()
-        self.chart = ipywidgets.HTML()
-        self.rows = {
-            str(row.unit): ChildRow(self.plan.name_of(row), row, measure)
-            for row in self.plan.tidy().itertuples(index=False)
-        }
-        controls = ipywidgets.HBox([self.target, self.method, self.reset])
-        title = ipywidgets.HTML(f"<b>{html.escape(self.plan.title)}</b>")
-        super().__init__([title, controls, self.residual, *self.rows.values(), self.code, self.chart])
-        self.target.observe(self._solve, "value")
-        self.method.observe(self._solve, "value")
-        self.reset.on_click(self._begin_again)
-        for unit, row in self.rows.items():
-            row.slider.observe(lambda change, unit=unit: self._lock(unit, True), "value")
-            row.lock.observe(lambda change, unit=unit: self._lock(unit, change["new"]), "value")
+        Parameters
+        ----------
+        overwrite : bool
+            Also over what somebody else wrote in the meantime.
 
-    def _lock(self, unit: str, locked: bool) -> None:
-        if not self._listening:
-            return
-        self._locked.pop(unit, None)
-        if locked:
-            self._locked[unit] = self.rows[unit].slider.value
-        self._solve()
-
-    def _begin_again(self, button: object) -> None:
-        target, method, locked = self._begun
-        with self._quiet():
-            self.target.value, self.method.value = target, method
-        self._locked = dict(locked)
-        self._solve()
-
-    def _solve(self, change: object = None) -> None:
-        """Plan anew; where that cannot be, say why and leave the sliders where they are."""
-        if not self._listening:
-            return
+        Raises
+        ------
+        InputError
+            When a file changed on disk since the cascade was read: with its difference.
+        """
+        draft = self._draft()
         try:
-            self.plan = allocate_targets(
-                self._cascade,
-                self._history,
-                target=self.target.value,
-                method=self.method.value,
-                locked=self._locked,
-                down_to=self._level,
-                **self._asked,
-            )
-        except InputError as error:
-            self._show_locks()
-            self._say_residual(str(error))
-            return
-        self._show()
+            written = draft.save(overwrite=overwrite)
+        except InputError:
+            draft.give_up()
+            raise
+        self._cascade = draft.cascade
+        return written
 
-    def _show(self) -> None:
-        with self._quiet():
-            for row in self.plan.tidy().itertuples(index=False):
-                self.rows[str(row.unit)].show(row, row.unit in self._locked)
-        self._say_residual("")
-        self.code.value = f"<code>{html.escape(self._line_of_code())}</code>"
-        self.chart.value = plan_chart(self.plan)._repr_html_()
+    def _draft(self) -> Draft:
+        draft = Draft(self._cascade)
+        draft.put("targets", [as_written(target) for target in self.cascade.targets])
+        return draft
 
-    def _show_locks(self) -> None:
-        with self._quiet():
-            for unit, row in self.rows.items():
-                row.lock.value = unit in self._locked
-                row.lock.icon = "lock" if unit in self._locked else "unlock"
+    def _ask_to_save(self) -> None:
+        draft = self._draft()
 
-    def _say_residual(self, why: str) -> None:
-        measure, target = self.plan.kpi.unit_of_measure, self.target.value
-        added = self.plan.roll_up(self.targets) if why else self.plan.residuals()["rolled_up"].iloc[0]
-        gap = 0.0 if abs(target - added) <= 1e-9 * max(1, abs(target)) else target - added
-        colour = _GOOD if gap == 0 else _BAD
-        said = f"Children add up to {quantity(added, measure)}; target {quantity(target, measure)}; "
-        parts = [f"{html.escape(said)}<b style='color:{colour}'>residual {_gap_text(gap, measure)}</b>"]
-        parts += [f"<span style='color:{_BAD}'>{html.escape(why)}</span>"] if why else []
-        self.residual.value = "<br>".join(parts)
+        def done(said: str) -> None:
+            self._cascade = draft.cascade
+            self.save_box.children = [ipywidgets.HTML(html.escape(said))]
 
-    def _line_of_code(self) -> str:
-        asked = {
-            **self._asked,
-            "target": self.target.value,
-            "method": self.method.value,
-            "locked": self._locked,
-        }
+        def back() -> None:
+            draft.give_up()
+            self.save_box.children = []
+
+        self.save_box.children = [SavePage(draft, back, done)]
+
+    def _state(self) -> State:
+        return {"target": self._wanted, "method": self.method.value, "locked": dict(self._locked)}
+
+    def _put(self, state: State) -> None:
+        self._wanted, self.method.value = state["target"], state["method"]
+        self._locked = dict(state["locked"])
+        if not isinstance(self._wanted, str):
+            self.target.value = self._wanted
+        for unit, row in self._rows.items():
+            row.show_lock(unit in self._locked)
+
+    def _answer(self, state: State, report: Report) -> Answer:
+        asked = {**self._asked, **state}
+        found = allocate_targets(self._cascade, self._history, down_to=self._level, **asked)
+        plan = found.at(str(found.tidy()["level"].iloc[0]))
         written = ", ".join(f"{key}={_code(value)}" for key, value in asked.items() if value)
-        return f"kl.allocate_targets(cascade, history, {written})"
+        code = f"plan = kl.allocate_targets(cascade, history, {written})"
+        return Answer(plan, code, plan_chart(plan), plan.tidy())
+
+    def _show(self, state: State, answer: Answer) -> None:
+        plan: TargetPlan = answer.result
+        if not self._rows:
+            self._build_rows(plan)
+        with self._quiet():
+            self.target.value = plan.target
+            for row in plan.tidy().itertuples(index=False):
+                self._rows[str(row.unit)].show(row, row.unit in self._locked)
+        self._show_residual(plan.target, float(plan.residuals()["rolled_up"].iloc[0]))
+
+    def _build_rows(self, plan: TargetPlan) -> None:
+        self._level = str(plan.tidy()["level"].iloc[0])
+        if self._measure != "share":
+            self.target.step = abs(plan.target) / 100 or 1.0
+        for row in plan.tidy().itertuples(index=False):
+            unit, made = str(row.unit), ChildRow(plan.name_of(row), row, self._measure)
+            made.slider.observe(self._locking(unit), "value")
+            made.lock.observe(self._locking(unit), "value")
+            self._rows[unit] = made
+        self.children_box.children = tuple(self._rows.values())
+
+    def _locking(self, unit: str) -> Callable[[Mapping[str, Any]], None]:
+        """Return what follows when a child's slider or lock was moved."""
+
+        def moved(change: Mapping[str, Any]) -> None:
+            with self._lock:
+                if not self._listening:
+                    return
+                row = self._rows[unit]
+                if change["owner"] is row.slider or change["new"]:
+                    self._locked[unit] = row.slider.value
+                else:
+                    self._locked.pop(unit, None)
+            self._heard(change)
+
+        return moved
+
+    def _aim(self, change: Mapping[str, Any]) -> None:
+        with self._lock:
+            if not self._listening:
+                return
+            self._wanted = change["new"]
+        self._heard(change)
+
+    def _refuse(self, error: InputError) -> None:
+        """Say why there is no plan, and leave the sliders where they are."""
+        super()._refuse(error)
+        if self._shown is None:
+            return
+        with self._quiet():
+            for unit, row in self._rows.items():
+                row.show_lock(unit in self._locked)
+        plan: TargetPlan = self._shown.result
+        standing = {unit: row.slider.value for unit, row in self._rows.items()}
+        self._show_residual(self.target.value, plan.roll_up(standing))
+
+    def _show_residual(self, target: float, added: float) -> None:
+        gap = 0.0 if abs(target - added) <= 1e-9 * max(1, abs(target)) else target - added
+        added_text, target_text = quantity(added, self._measure), quantity(target, self._measure)
+        said = html.escape(f"Children add up to {added_text}; target {target_text}; ")
+        colour = _GOOD if gap == 0 else BAD
+        self.residual.value = f"{said}<b style='color:{colour}'>residual {_gap_text(gap, self._measure)}</b>"
+
+    def _file_name(self) -> str:
+        return file_name("targets", self._asked["kpi"], self.plan.unit, self.plan.span)
 
 
 def _range(row: Any, unit_of_measure: str) -> tuple[float, float, float]:
@@ -204,10 +263,6 @@ def _range(row: Any, unit_of_measure: str) -> tuple[float, float, float]:
     low = max(row.lower, min(known) - spread)
     high = min(row.upper, max(known) + spread)
     return low, high, (high - low) / STEPS
-
-
-def _step(plan: TargetPlan) -> float:
-    return 0.01 if plan.kpi.unit_of_measure == "share" else abs(plan.target) / 100 or 1.0
 
 
 def _gap_text(gap: float, unit_of_measure: str) -> str:
