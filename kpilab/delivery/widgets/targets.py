@@ -99,7 +99,13 @@ class TargetPanel(Frame):
         self._watch(self.method)
         controls = ipywidgets.HBox([self.target, self.method])
         self._begin(
-            self.save_box, controls, self.residual, self.children_box, self.code, self.chart, saves=True
+            self.save_box,
+            controls,
+            self.residual,
+            self.children_box,
+            self.code,
+            self.chart,
+            saves=not cascade.read_only,
         )
 
     @property
