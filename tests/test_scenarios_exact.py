@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
 import kpilab as kl
 from kpilab.decisions.forecasts import Forecast, forecast
-from kpilab.decisions.propagation import Held, Inflow, Motion, propagate
+from kpilab.decisions.motions import Held, Inflow, Motion
+from kpilab.decisions.propagation import propagate
 
 SHOPS = """
 cascade: Shops
@@ -231,3 +234,75 @@ def test_a_change_that_begins_late_arrives_later_and_beyond_the_horizon_not_at_a
     assert propagate(motions, longer, (7, 1, 1))["w"][:, 0, 0].tolist() == [0, 0, 0, 0, 0, 0, 2]
     shut = {"x": held([0, 0, 1, 1, 1, 1]), "y": held([0, 4, 0, 0, 0, 0])}
     assert propagate(motions, shut, (6, 1, 1))["z"][:, 0, 0].tolist() == [0, 0, 0, 0, 4, 2]
+
+
+@st.composite
+def networks(draw):
+    """Draw a map of five KPIs at two units, its held ones and those asked for; arrows backward take a period."""
+    numbers = st.floats(-0.5, 0.5).map(lambda value: round(value, 3))
+    n_draws, n_periods = 3, 6
+    motions = {}
+    for effect in range(1, 5):
+        flows = []
+        for cause in draw(st.sets(st.integers(0, 4), min_size=1, max_size=3)) - {effect}:
+            first = draw(st.integers(int(cause > effect), 2))
+            holder = np.array(draw(st.permutations([0, 1]) | st.just([0, 0]) | st.just([-1, 1])))
+            for lag in range(first, first + draw(st.integers(1, 3))):
+                weight = np.array(draw(st.lists(numbers, min_size=n_draws, max_size=n_draws)))
+                flows.append(Inflow(f"k{cause}", lag, draw(st.integers(1, 2)), weight, holder))
+        own = tuple((lag, np.array([0.5, -0.2, 0.1]) / lag) for lag in range(1, draw(st.integers(1, 3))))
+        motions[f"k{effect}"] = Motion(tuple(flows), own, np.array([0, 1]), still)
+    changed = {}
+    for kpi in draw(st.sets(st.integers(0, 4), min_size=1, max_size=2)):
+        values = np.zeros((n_periods, 2))
+        values[draw(st.integers(0, 4)) :] = draw(numbers)
+        mask, nothing = values != 0, np.zeros_like(values)
+        there = np.array([True, True])
+        on_top = draw(st.booleans()) and kpi > 0
+        changed[f"k{kpi}"] = (
+            Held(nothing, nothing.astype(bool), values, there)
+            if on_top
+            else Held(values, mask, nothing, there)
+        )
+    wanted = frozenset(f"k{kpi}" for kpi in draw(st.sets(st.integers(0, 4), min_size=1)))
+    return motions, changed, (n_periods, 2, n_draws), wanted
+
+
+def one_number_at_a_time(motions, changed, shape):
+    """Carry a change by the letter of the equations, without any order, sharing or shortcut."""
+    n_periods, n_units, n_draws = shape
+    total = {f"k{kpi}": np.zeros(shape) for kpi in range(5)}
+    free = {kpi: np.zeros(shape) for kpi in total}
+    for period in range(n_periods):
+        for kpi in sorted(total):
+            for unit in range(n_units):
+                for i in range(n_draws):
+                    value = 0.0
+                    for flow in motions[kpi].inflows if kpi in motions else ():
+                        for back in range(flow.lag, flow.lag + flow.width):
+                            if period >= back and flow.holder[unit] >= 0:
+                                cause = total[flow.kpi][period - back, flow.holder[unit], i]
+                                value += flow.weight[i] / flow.width * cause
+                    for lag, weight in motions[kpi].own if kpi in motions else ():
+                        value += weight[i] * free[kpi][period - lag, unit, i] if period >= lag else 0.0
+                    held = changed.get(kpi)
+                    if held is not None and held.mask[period, unit]:
+                        value = held.deviation[period, unit]
+                    free[kpi][period, unit, i] = value
+                    total[kpi][period, unit, i] = value + (held.added[period, unit] if held else 0.0)
+    return total
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks())
+def test_batches_orders_and_shortcuts_give_what_the_equations_say_by_the_letter(network):
+    """All lags of a cause at once, nothing before a change can arrive, only what is asked for."""
+    motions, changed, shape, wanted = network
+    expected = one_number_at_a_time(motions, changed, shape)
+    whole, some = propagate(motions, changed, shape), propagate(motions, changed, shape, wanted)
+    for kpi, values in expected.items():
+        found = whole.get(kpi, np.zeros((1, 1, 1)))
+        assert np.broadcast_to(found, shape) == pytest.approx(values, abs=1e-12)
+    for kpi in wanted & set(whole):
+        assert np.array_equal(some[kpi], whole[kpi])
+    assert set(some) >= wanted & set(whole)

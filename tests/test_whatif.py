@@ -1,5 +1,6 @@
 """What-ifs on simulated maps with known responses, on small cascades to check by hand, and on bad input."""
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -222,6 +223,17 @@ def test_nothing_is_changed_by_a_scenario(chain_of_three):
     assert first.at("team").tidy().equals(first.tidy())
     assert set(first.of_unit("u2").tidy()["unit"]) == {"u2"}
     assert replace(first).title == "Simulated: what if x +1"
+
+
+def test_a_prepared_slider_says_what_a_fresh_what_if_says_whatever_is_shown(chain_of_three):
+    """Moved to and fro, and with only some KPIs on show, the numbers are those of a first call."""
+    cascade, history, links = chain_of_three
+    ready = kl.prepare_what_if(cascade, history, links, horizon=HORIZON, units="u0")
+    for step in (2.0, -0.5, 1.0):
+        moved = ready.scenario({"x": step}, kpis=["y"]).tidy()
+    fresh = kl.what_if(copy(cascade), history, links, {"x": 1.0}, horizon=HORIZON, units="u0").tidy()
+    expected = fresh[fresh["kpi"] == "y"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(moved, expected, check_exact=True)
 
 
 def test_targets_in_force_give_a_probability(tmp_path):

@@ -211,7 +211,9 @@ def _errors_of(ahead: Forecast, rows: np.ndarray, drawn: np.ndarray) -> np.ndarr
     """Return the errors of drawn periods; where the series had none, any other of its own."""
     own = ahead.errors[~np.isnan(ahead.errors)]
     found = ahead.errors[rows[drawn]]
-    return np.where(np.isnan(found), own[drawn % len(own)], found)
+    unknown = np.isnan(found)
+    found[unknown] = own[drawn[unknown] % len(own)]
+    return found
 
 
 def measure_as_kpi(cascade: Cascade, name: str) -> Kpi:

@@ -10,7 +10,8 @@ import networkx as nx
 import numpy as np
 
 from kpilab.decisions.baseline import Baseline
-from kpilab.decisions.propagation import Motion, arrows
+from kpilab.decisions.motions import Motion
+from kpilab.decisions.propagation import arrows
 from kpilab.decisions.system import System, holder_of
 from kpilab.evidence.joint import EffectEquation
 from kpilab.problems import Problem

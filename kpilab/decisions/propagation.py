@@ -1,101 +1,17 @@
 """A change carried along the arrows, all draws at once: arrays in, arrays out.
 
 Everything is a deviation from the baseline, on the scale of the links, where an equation is linear and what
-is common to all units in a period cancels out. KPIs come in the order of the arrows and take the whole
-horizon in one go, from the first period in which a change can have come to them; where arrows form a loop its KPIs
-take one period at a time.
+is common to all units in a period cancels out. KPIs come in the order of the arrows and take all periods
+since the change can arrive in one go; where arrows form a loop its KPIs take one period at a time.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import networkx as nx
 import numpy as np
 
-NOWHERE = -1
-_START = object()  # from where what is held comes
-
-
-@dataclass(frozen=True, eq=False)
-class Inflow:
-    """One regressor in action.
-
-    Attributes
-    ----------
-    kpi : str
-    lag, width : int
-        The mean over `width` periods from `lag` periods ago backwards.
-    weight : ndarray, shape (R,)
-        Its coefficient in each draw.
-    holder : ndarray of int, shape (E,)
-        Position of the unit whose value counts, for each unit of the equation; `NOWHERE` where none does.
-    """
-
-    kpi: str
-    lag: int
-    width: int
-    weight: np.ndarray
-    holder: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Motion:
-    """How one KPI moves: an equation at some units, or a computation from its parts.
-
-    Attributes
-    ----------
-    inflows : tuple of Inflow
-        From its causes.
-    own : tuple of (lag, weight of shape (R,))
-        From its own past.
-    places : ndarray of int, shape (E,)
-        Positions of the units at which the equation holds.
-    computed : callable, optional
-        For a computed KPI: deviations of its parts, a slice of periods → its own deviation (h, P, R).
-    parts : tuple of str
-        What a computed KPI is made of.
-    spread : callable
-        Fills in the units above and below from those at which something happens: deviation (h, P, R), slice
-        of periods, which units have the equation, which are held → deviation.
-    """
-
-    inflows: tuple[Inflow, ...]
-    own: tuple[tuple[int, np.ndarray], ...]
-    places: np.ndarray
-    spread: Callable[[np.ndarray, slice, np.ndarray, np.ndarray], np.ndarray]
-    computed: Callable[[Mapping[str, np.ndarray], slice], np.ndarray] | None = None
-    parts: tuple[str, ...] = ()
-
-    def sources(self) -> list[tuple[str, int]]:
-        """Return what it moves with, with the lag."""
-        return [(flow.kpi, flow.lag) for flow in self.inflows] + [(part, 0) for part in self.parts]
-
-
-@dataclass(frozen=True, eq=False)
-class Held:
-    """What an intervention does to a KPI.
-
-    Attributes
-    ----------
-    deviation : ndarray, shape (H, P)
-        While it is held; for a KPI that nothing else moves, at the units above too.
-    mask : ndarray of bool, shape (H, P)
-        Where and when it is held, whatever its causes do.
-    added : ndarray, shape (H, P)
-        What is added to whatever its causes do; its own past does not carry that on, so that a step stays one.
-    places : ndarray of bool, shape (P,)
-        Units that stand for themselves: the others add up from these.
-    """
-
-    deviation: np.ndarray
-    mask: np.ndarray
-    added: np.ndarray
-    places: np.ndarray
-
-    @property
-    def adds(self) -> bool:
-        """Tell whether anything is added."""
-        return bool(self.added.any())
+from kpilab.decisions.motions import Held, Kernel, Motion
 
 
 def propagate(
@@ -103,6 +19,8 @@ def propagate(
     held: Mapping[str, Held],
     shape: tuple[int, int, int],
     wanted: frozenset[str] | None = None,
+    *,
+    course: "Course | None" = None,
 ) -> dict[str, np.ndarray]:
     """Carry held KPIs along the arrows.
 
@@ -115,7 +33,9 @@ def propagate(
     shape : (H, P, R)
         Periods ahead, units, draws.
     wanted : set of str, optional
-        Only these KPIs, and what they need on the way; default: all that are reached.
+        Only these KPIs and what computed ones are made of; default: all that are reached.
+    course : Course, optional
+        That of `motions`, where it is known already.
 
     Returns
     -------
@@ -123,17 +43,83 @@ def propagate(
         Deviations on the scale of links; a held KPI that nothing moves, and one that is reached after the horizon
         only, have one draw, (H, P, 1).
     """
-    graph = arrows(motions)
-    graph.add_nodes_from(held)
-    arrivals = _arrivals(graph, held)
-    if wanted is not None:
-        needed = set(wanted).union(*(nx.ancestors(graph, kpi) for kpi in wanted if kpi in graph))
-        arrivals = {kpi: first for kpi, first in arrivals.items() if kpi in needed}
+    course = Course(motions) if course is None else course
+    arrivals = course.arrivals(held)
+    reached = course.blocks_between(held, wanted)
+    late = [block for block in reached if min(arrivals[kpi] for kpi in block) >= shape[0]]
+    blocks = [block for block in reached if block not in late]
+    kept = None if wanted is None else course.with_parts(wanted)
+    last_read = {} if kept is None else _last_read(motions, blocks)
     run = _Run(motions, held, shape, arrivals)
-    late = [kpi for kpi, first in arrivals.items() if first >= shape[0]]
-    for block in _blocks(nx.DiGraph(graph.subgraph(arrivals.keys() - set(late)))):
+    for position, block in enumerate(blocks):
         run.take(block)
-    return run.deviations | {kpi: np.zeros((*shape[:2], 1)) for kpi in late}
+        if kept is not None:
+            run.forget(kpi for kpi in last_read.get(position, ()) if kpi not in kept)
+    return run.deviations | {kpi: np.zeros((*shape[:2], 1)) for block in late for kpi in block}
+
+
+class Course:
+    """In which order the KPIs of a map move, whatever is changed: found once."""
+
+    def __init__(self, motions: Mapping[str, Motion]) -> None:
+        self.motions = motions
+        self.graph = arrows(motions)
+        self.blocks = _blocks(self.graph)
+        self.delays = lru_cache(maxsize=None)(self._delays)
+        self.before = lru_cache(maxsize=None)(self._before)
+
+    def blocks_between(
+        self, held: Iterable[str], wanted: frozenset[str] | None = None
+    ) -> list[tuple[str, ...]]:
+        """Return the blocks that held KPIs reach, and of these only what leads to wanted ones."""
+        reached = set(held).union(*(self.delays(kpi) for kpi in held))
+        if wanted is not None:
+            reached &= set(wanted).union(*(self.before(kpi) for kpi in wanted))
+        apart = [(kpi,) for kpi in sorted(reached) if kpi not in self.graph]
+        return apart + [block for block in self.blocks if reached.issuperset(block)]
+
+    def with_parts(self, kpis: Iterable[str]) -> frozenset[str]:
+        """Return KPIs and, of the computed ones, all that they are made of."""
+        found: set[str] = set()
+        waiting = list(kpis)
+        while waiting:
+            kpi = waiting.pop()
+            if kpi not in found:
+                found.add(kpi)
+                waiting += self.motions[kpi].parts if kpi in self.motions else ()
+        return frozenset(found)
+
+    def arrivals(self, held: Mapping[str, Held]) -> dict[str, int]:
+        """Return the first period in which each KPI that is reached can move: before, it is exactly still."""
+        found: dict[str, int] = {}
+        for kpi, what in held.items():
+            begins = what.begins
+            for reached, delay in self.delays(kpi).items():
+                found[reached] = min(found.get(reached, begins + delay), begins + delay)
+        return found
+
+    def _delays(self, kpi: str) -> dict[str, int]:
+        """Return how many periods it takes at least from one KPI to each that it leads to, itself included."""
+        if kpi not in self.graph:
+            return {kpi: 0}
+        return dict(nx.single_source_dijkstra_path_length(self.graph, kpi, weight="lag"))
+
+    def _before(self, kpi: str) -> frozenset[str]:
+        return frozenset(nx.ancestors(self.graph, kpi)) if kpi in self.graph else frozenset()
+
+
+def _last_read(motions: Mapping[str, Motion], blocks: list[tuple[str, ...]]) -> dict[int, list[str]]:
+    """Return, for each block, the KPIs that no later block needs."""
+    last: dict[str, int] = {}
+    for position, block in enumerate(blocks):
+        for kpi in block:
+            last[kpi] = position
+            for source, _ in motions[kpi].sources() if kpi in motions else ():
+                last[source] = position
+    found: dict[int, list[str]] = {}
+    for kpi, position in last.items():
+        found.setdefault(position, []).append(kpi)
+    return found
 
 
 class _Run:
@@ -149,22 +135,42 @@ class _Run:
         self.motions, self.held, self.shape, self.arrivals = motions, held, shape, arrivals
         self.deviations: dict[str, np.ndarray] = {}
         self.free: dict[str, np.ndarray] = {}
+        self._still = max((motion.reach for motion in motions.values()), default=0)
+        self._whole: dict[str, np.ndarray] = {}
+        self._product = np.empty(int(np.prod(shape)))
+        self._spare: list[np.ndarray] = []
 
     def take(self, block: tuple[str, ...]) -> None:
-        """Compute a KPI from its first change to the horizon, or the KPIs of a loop period by period."""
-        first = min(self.arrivals[kpi] for kpi in block)
+        """Compute a KPI from its arrival to the horizon, or the KPIs of a loop period by period."""
         for kpi in block:
             moved = kpi in self.motions
             draws = self.shape[2] if moved else 1
-            self.deviations[kpi] = np.zeros((*self.shape[:2], draws))
+            self._whole[kpi] = self._stillness(draws)
+            self.deviations[kpi] = self._whole[kpi][self._still :]
             if moved and kpi in self.held and self.held[kpi].adds:
-                self.free[kpi] = np.zeros_like(self.deviations[kpi])
+                self.free[kpi] = np.zeros_like(self._whole[kpi])
+        first = min(self.arrivals[kpi] for kpi in block)
         if len(block) == 1 and not (block[0] in self.held and block[0] in self.motions):
             self._advance(block[0], slice(first, self.shape[0]))
             return
         for period in range(first, self.shape[0]):
             for kpi in block:
                 self._advance(kpi, slice(period, period + 1))
+
+    def forget(self, kpis: Iterable[str]) -> None:
+        """Let go of KPIs that nobody asks for any more: what follows finds their memory warm."""
+        for kpi in kpis:
+            self.deviations.pop(kpi, None)
+            self._spare += [memory.pop(kpi) for memory in (self._whole, self.free) if kpi in memory]
+
+    def _stillness(self, draws: int) -> np.ndarray:
+        """Return zeros for the periods before the horizon and in it; memory that was let go is used again."""
+        shape = (self._still + self.shape[0], self.shape[1], draws)
+        if self._spare and self._spare[-1].shape == shape:
+            found = self._spare.pop()
+            found.fill(0.0)
+            return found
+        return np.zeros(shape)
 
     def _advance(self, kpi: str, periods: slice) -> None:
         """Bring one KPI forward over some periods."""
@@ -176,8 +182,9 @@ class _Run:
         if motion.computed is not None:
             found[periods] = motion.computed(self.deviations, periods)
             return
-        free = self.free.get(kpi, found)
-        self._respond(free, motion, periods)
+        whole = self.free.get(kpi, self._whole[kpi])
+        free = whole[self._still :]
+        self._respond(whole, motion, periods)
         by_equation, by_hand = np.zeros((2, found.shape[1]), dtype=bool)
         by_equation[motion.places] = True
         if held is not None:
@@ -185,56 +192,54 @@ class _Run:
             free[periods] = np.where(mask[:, :, None], held.deviation[periods][:, :, None], free[periods])
             by_hand = np.asarray(mask.any(axis=0))
         free[periods] = motion.spread(free[periods], periods, by_equation, by_hand)
-        if held is not None and free is not found:
+        if held is not None and kpi in self.free:
             total = free[periods] + held.added[periods][:, :, None]
             found[periods] = motion.spread(total, periods, np.zeros_like(held.places), held.places)
 
-    def _respond(self, found: np.ndarray, motion: Motion, periods: slice) -> None:
+    def _respond(self, whole: np.ndarray, motion: Motion, periods: slice) -> None:
         """Add up what causes and own past bring, period by period where the own past counts.
 
-        The rows of these periods are nothing so far: they take the inflow first and the own past on top, in place
-        where the equation holds everywhere.
+        `whole` begins with the periods before the horizon, in which all is still. Where the equation holds at
+        every unit it is filled in place.
         """
-        memory = min(max((lag for lag, _ in motion.own), default=0), periods.start)
-        seen = found[periods.start - memory : periods.stop]
-        whole = np.array_equal(motion.places, np.arange(found.shape[1]))
-        rows = seen if whole else seen[:, motion.places]
-        for flow in motion.inflows:
-            source = self.deviations.get(flow.kpi)
-            if source is not None:
-                _arrive(rows[memory:], source, flow, periods)
-        past = np.empty_like(rows[0])
-        for row in range(memory, len(rows)):
+        everywhere = np.array_equal(motion.places, np.arange(whole.shape[1]))
+        places = slice(None) if everywhere else motion.places
+        now = slice(periods.start + self._still, periods.stop + self._still)
+        n_periods = periods.stop - periods.start
+        moved = whole[now] if everywhere else np.zeros((n_periods, len(motion.places), self.shape[2]))
+        for kernel in motion.kernels:
+            if kernel.kpi in self._whole:
+                self._arrive(moved, self._whole[kernel.kpi], kernel, now)
+        back = max((lag for lag, _ in motion.own), default=0)
+        rows = [*whole[now.start - back : now.start, places], *moved]
+        if moved.shape[1] == 1:
+            rows = [row[0] for row in rows]
+        product = np.empty_like(rows[-1])
+        for place in range(back, len(rows)):
             for lag, weight in motion.own:
-                if row >= lag:
-                    rows[row] += np.multiply(weight, rows[row - lag], out=past)
-        if not whole:
-            found[periods, motion.places] = rows[memory:]
+                rows[place] += np.multiply(weight, rows[place - lag], product)
+        if not everywhere:
+            whole[now, places] = moved
+
+    def _arrive(self, inflow: np.ndarray, source: np.ndarray, kernel: Kernel, now: slice) -> None:
+        """Add what a cause's deviation does at the effect to the inflow, shape (h, E, R)."""
+        n_lags = len(kernel.weights)
+        rows = source[now.start - kernel.lag - n_lags + 1 : now.stop - kernel.lag]
+        if not np.array_equal(kernel.holder, np.arange(source.shape[1])):
+            rows = np.take(rows, kernel.holder, axis=1)
+        lagged = _windows(rows, n_lags)
+        product = self._product[: inflow.size].reshape(inflow.shape)
+        np.einsum("lr,lher->her", kernel.weights, lagged, out=product)
+        if kernel.absent is not None:
+            product[:, kernel.absent] = 0.0
+        inflow += product
 
 
-def _arrive(inflow: np.ndarray, source: np.ndarray, flow: Inflow, periods: slice) -> None:
-    """Add what a cause's deviation does at the effect to the inflow, shape (h, E, R)."""
-    aligned = np.array_equal(flow.holder, np.arange(source.shape[1]))
-    there = (flow.holder >= 0)[:, None]
-    weight = flow.weight / flow.width
-    for back in range(flow.lag, flow.lag + flow.width):
-        first = max(periods.start, back)
-        if first >= periods.stop:
-            break
-        arriving = source[first - back : periods.stop - back]
-        if not aligned:
-            arriving = np.where(there, arriving[:, np.maximum(flow.holder, 0)], 0.0)
-        inflow[first - periods.start :] += weight * arriving
-
-
-def _arrivals(graph: nx.DiGraph, held: Mapping[str, Held]) -> dict[str, int]:
-    """Return the first period in which what is held can have moved each KPI that it reaches."""
-    timed = graph.copy()
-    for kpi, one in held.items():
-        busy = one.mask.any(axis=1) | (one.deviation != 0).any(axis=1) | (one.added != 0).any(axis=1)
-        timed.add_edge(_START, kpi, lag=int(busy.argmax()) if busy.any() else len(busy))
-    first = nx.single_source_dijkstra_path_length(timed, _START, weight="lag")
-    return {kpi: int(period) for kpi, period in first.items() if kpi != _START}
+def _windows(rows: np.ndarray, length: int) -> np.ndarray:
+    """Return `length` views of rows, shape (h + length − 1, E, R), each one later: (length, h, E, R)."""
+    step = rows.strides[0]
+    shape = (length, len(rows) - length + 1, *rows.shape[1:])
+    return np.ndarray(shape, rows.dtype, rows, 0, (step, *rows.strides))
 
 
 def arrows(motions: Mapping[str, Motion]) -> nx.DiGraph:

@@ -6,12 +6,14 @@ the multiplication.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from kpilab.decisions.baseline import Baseline, back, forward
 from kpilab.decisions.interventions import Intervention
-from kpilab.decisions.propagation import NOWHERE, Held, Inflow, Motion, propagate
+from kpilab.decisions.motions import NOWHERE, Held, Inflow, Motion
+from kpilab.decisions.propagation import Course, propagate
 from kpilab.decisions.tree import KpiTree
 from kpilab.evidence.joint import EffectEquation
 from kpilab.model.cascade import Cascade
@@ -41,11 +43,16 @@ class System:
         """Return periods ahead, units, draws."""
         return self.baseline.horizon, len(self.baseline.units), self.baseline.draws
 
+    @cached_property
+    def course(self) -> Course:
+        """Return the order in which KPIs move."""
+        return Course(self.motions)
+
     def run(
         self, interventions: Iterable[Intervention], wanted: frozenset[str] | None = None
     ) -> dict[str, np.ndarray]:
         """Return the deviation of every KPI that is reached, on the scale of its links: see `propagate`."""
-        return propagate(self.motions, self.held(interventions), self.shape, wanted)
+        return propagate(self.motions, self.held(interventions), self.shape, wanted, course=self.course)
 
     def held(self, interventions: Iterable[Intervention]) -> dict[str, Held]:
         """Return what interventions do to their own KPIs.

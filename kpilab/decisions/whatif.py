@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 
@@ -14,7 +13,6 @@ from kpilab.decisions.baseline import Baseline
 from kpilab.decisions.dynamics import Doubtful, Dynamics, fit_dynamics
 from kpilab.decisions.interventions import Changes, Intervention, read_changes
 from kpilab.decisions.loops import exploding_loops
-from kpilab.decisions.propagation import arrows
 from kpilab.decisions.scenario import COLUMNS, Scenario, targets_ahead
 from kpilab.decisions.system import System, build_system
 from kpilab.evidence.joint import Inference
@@ -57,7 +55,7 @@ class WhatIf:
         self.anyway = lru_cache(maxsize=None)(self._anyway)
         self.outcome = lru_cache(maxsize=2)(self._outcome)
         self.causes = lru_cache(maxsize=None)(self._causes)
-        self._kept: OrderedDict[tuple[Any, ...], pd.DataFrame] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], dict[str, np.ndarray]] = OrderedDict()
 
     def scenario(
         self,
@@ -69,21 +67,12 @@ class WhatIf:
         """Run a change; see `what_if`."""
         interventions = self.read(changes, action)
         wanted = None if kpis is None else _known_kpis(self.cascade, kpis)
-        tables = self._tables(interventions, wanted)
-        return Scenario(
-            self.cascade,
-            interventions,
-            self.dynamics,
-            self.options,
-            pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS),
-            self,
-        )
+        table = _table(self._columns_of_all(interventions, wanted))
+        return Scenario(self.cascade, interventions, self.dynamics, self.options, table, self)
 
     def reached(self, kpis: Iterable[str]) -> tuple[str, ...]:
         """Return some KPIs and all that a change of them reaches, in the order of the cascade."""
-        graph = arrows(self.system.motions)
-        named = set(_known_kpis(self.cascade, kpis))
-        found = named.union(*(nx.descendants(graph, kpi) for kpi in named if kpi in graph))
+        found = frozenset().union(*map(self.system.course.delays, _known_kpis(self.cascade, kpis)))
         return tuple(kpi.id for kpi in self.cascade.kpis if kpi.id in found)
 
     def look_ahead(self, kpis: Iterable[str], progress: Callable[[int, int], None]) -> None:
@@ -96,9 +85,7 @@ class WhatIf:
             Told how many of how many series are forecast, before each one; what it raises ends the work, and what
             is done by then is kept.
         """
-        graph = arrows(self.system.motions)
-        named = set(kpis)
-        needed = named.union(*(nx.ancestors(graph, kpi) for kpi in named if kpi in graph))
+        needed: set[str] = set().union(*map(self.causes, kpis))
         self.baseline.look_ahead(needed, progress)
 
     def read(self, changes: Changes | None, action: str | None = None) -> tuple[Intervention, ...]:
@@ -121,24 +108,24 @@ class WhatIf:
         stop_on(problems)
         return tuple(one.anew(self.cascade, first) if one.added else one for one in found)
 
-    def _tables(
+    def _columns_of_all(
         self, interventions: tuple[Intervention, ...], wanted: tuple[str, ...] | None
-    ) -> list[pd.DataFrame]:
-        """Return the rows of each KPI; those that no other change reaches than before are kept from then."""
+    ) -> list[dict[str, np.ndarray]]:
+        """Return the rows of each KPI, column by column; those that no other change reaches than before are kept."""
         if wanted is None:
             deviations = self.system.run(interventions)
             outcomes = self.system.outcomes(deviations, deviations)
-            return [self._rows(kpi, deviations[kpi], outcomes[kpi]) for kpi in deviations]
+            return [self._columns(kpi, deviations[kpi], outcomes[kpi]) for kpi in deviations]
         keys = {kpi: (kpi, self._reaching(kpi, interventions)) for kpi in wanted}
         fresh = [kpi for kpi in wanted if keys[kpi] not in self._kept]
         deviations = self.system.run(interventions, frozenset(fresh))
         outcomes = self.system.outcomes(deviations, fresh)
         for kpi in fresh:
-            self._kept[keys[kpi]] = self._rows(kpi, deviations.get(kpi), outcomes[kpi])
-        tables = [self._kept[keys[kpi]] for kpi in wanted]
+            self._kept[keys[kpi]] = self._columns(kpi, deviations.get(kpi), outcomes[kpi])
+        columns = [self._kept[keys[kpi]] for kpi in wanted]
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
-        return tables
+        return columns
 
     def _reaching(self, kpi: str, interventions: tuple[Intervention, ...]) -> tuple[Intervention, ...]:
         """Return the interventions that a KPI's rows rest on."""
@@ -146,10 +133,10 @@ class WhatIf:
         return tuple(one for one in interventions if one.kpi in causes)
 
     def _causes(self, kpi: str) -> frozenset[str]:
-        graph = arrows(self.system.motions)
-        return frozenset([kpi]) | (nx.ancestors(graph, kpi) if kpi in graph else frozenset())
+        return frozenset([kpi]) | self.system.course.before(kpi)
 
-    def _rows(self, kpi: str, deviation: np.ndarray | None, outcome: np.ndarray) -> pd.DataFrame:
+    def _columns(self, kpi: str, deviation: np.ndarray | None, outcome: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the rows of one KPI, column by column."""
         places = [place for place, unit in enumerate(self.baseline.units) if unit in self.shown]
         places = [place for place in places if np.isfinite(self.baseline.values(kpi)[:, place]).all()]
         still = np.zeros((*outcome.shape[:2], 1))
@@ -176,15 +163,14 @@ class WhatIf:
         }
         units = [self.cascade.unit(self.baseline.units[place]) for place in places]
         n_periods = len(self.baseline.periods)
+        ahead = np.array([period_text(period) for period in self.baseline.periods], dtype=object)
         index = {
-            "kpi": kpi,
-            "unit": np.repeat([unit.id for unit in units], n_periods),
-            "level": np.repeat([unit.level for unit in units], n_periods),
-            "period": [period_text(period) for period in self.baseline.periods] * len(units),
+            "kpi": np.full(n_periods * len(units), kpi, dtype=object),
+            "unit": np.repeat(np.array([unit.id for unit in units], dtype=object), n_periods),
+            "level": np.repeat(np.array([unit.level for unit in units], dtype=object), n_periods),
+            "period": np.tile(ahead, len(units)),
         }
-        return pd.DataFrame(
-            index | {name: values.T.ravel() for name, values in columns.items()}, columns=COLUMNS
-        )
+        return index | {name: values.T.ravel() for name, values in columns.items()}
 
     def _outcome(self, kpi: str, interventions: tuple[Intervention, ...]) -> np.ndarray:
         """Return the draws of one KPI, shape (H, P, R)."""
@@ -387,6 +373,13 @@ def _known_kpis(cascade: Cascade, kpis: Iterable[str]) -> tuple[str, ...]:
         if kpi not in known
     )
     return wanted
+
+
+def _table(parts: list[dict[str, np.ndarray]]) -> pd.DataFrame:
+    """Put the rows of all KPIs below each other."""
+    if not parts:
+        return pd.DataFrame(columns=COLUMNS)
+    return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})
 
 
 def _quantiles(values: np.ndarray, shares: tuple[float, ...]) -> list[np.ndarray]:

@@ -112,8 +112,9 @@ class EffectEquation:
         value, vector = np.linalg.eigh(self.covariance)
         root = vector * np.sqrt(np.maximum(value, 0.0))
         normal = rng.standard_normal((len(self.estimate), n_draws))
-        spread = special.chdtri(self.df[:, None], rng.uniform(size=n_draws)) / self.df[:, None]
-        return self.estimate[:, None] + root @ normal / np.sqrt(spread)
+        df, which = np.unique(self.df, return_inverse=True)
+        spread = special.chdtri(df[:, None], rng.uniform(size=n_draws)) / df[:, None]
+        return self.estimate[:, None] + root @ normal / np.sqrt(spread)[which]
 
 
 def fit_effect(
