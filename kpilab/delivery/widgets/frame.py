@@ -259,6 +259,17 @@ def code_html(code: str) -> str:
     return f"What you just did in code: <code>{html.escape(code)}</code>"
 
 
+def free_of_noise(value: float) -> float:
+    """Return a slider's value as it was meant: the page adds its steps up in floating point.
+
+    Examples
+    --------
+    >>> free_of_noise(1.2000000000000002)
+    1.2
+    """
+    return float(f"{value:.9g}")
+
+
 def file_name(*parts: object) -> str:
     """Return parts of a name as a file may be called.
 

@@ -11,7 +11,7 @@ from kpilab.decisions.scenario import Scenario
 from kpilab.delivery.charts import Chart
 from kpilab.delivery.pay_pages import budget_chart, curve_chart, replay_chart, statement_page
 from kpilab.delivery.plane import side_by_side
-from kpilab.delivery.widgets.frame import Answer, Frame, State, file_name
+from kpilab.delivery.widgets.frame import Answer, Frame, State, file_name, free_of_noise
 from kpilab.delivery.widgets.work import Report
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
@@ -135,7 +135,9 @@ class PayPanel(Frame):
         return self._shaped(self._now)
 
     def _state(self) -> State:
-        return {control: control.value for control in [*self._sliders, self.person]}
+        return {slider: free_of_noise(slider.value) for slider in self._sliders} | {
+            self.person: self.person.value
+        }
 
     def _put(self, state: State) -> None:
         for control, value in state.items():

@@ -10,7 +10,7 @@ import ipywidgets
 import pandas as pd
 
 from kpilab.delivery.plans import plan_chart
-from kpilab.delivery.widgets.frame import BAD, Answer, Frame, State, file_name
+from kpilab.delivery.widgets.frame import BAD, Answer, Frame, State, file_name, free_of_noise
 from kpilab.delivery.widgets.save_page import SavePage
 from kpilab.delivery.widgets.work import Report
 from kpilab.model.cascade import Cascade
@@ -223,7 +223,7 @@ class TargetPanel(Frame):
                     return
                 row = self._rows[unit]
                 if change["owner"] is row.slider or change["new"]:
-                    self._locked[unit] = row.slider.value
+                    self._locked[unit] = free_of_noise(row.slider.value)
                 else:
                     self._locked.pop(unit, None)
             self._heard(change)

@@ -10,7 +10,7 @@ import numpy as np
 from kpilab.decisions.scenario import Scenario
 from kpilab.decisions.whatif import WhatIf, prepare_what_if
 from kpilab.delivery.fans import fan_charts
-from kpilab.delivery.widgets.frame import Answer, Frame, State, file_name
+from kpilab.delivery.widgets.frame import Answer, Frame, State, file_name, free_of_noise
 from kpilab.delivery.widgets.work import Report
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
@@ -69,7 +69,7 @@ class WhatIfPanel(Frame):
     def _changes(self, state: State) -> dict[str, float | str]:
         moved = {kpi: value for kpi, value in state.items() if value} or dict([*state.items()][:1])
         return {
-            kpi: f"{100 * value:+.6g}%" if _in_per_cent(self._cascade.kpi(kpi)) else float(f"{value:.9g}")
+            kpi: f"{100 * value:+.6g}%" if _in_per_cent(self._cascade.kpi(kpi)) else value
             for kpi, value in moved.items()
         }
 
@@ -94,7 +94,7 @@ class WhatIfPanel(Frame):
         return slider
 
     def _state(self) -> State:
-        return {kpi: slider.value for kpi, slider in self.levers.items()}
+        return {kpi: free_of_noise(slider.value) for kpi, slider in self.levers.items()}
 
     def _put(self, state: State) -> None:
         for kpi, slider in self.levers.items():
