@@ -343,6 +343,7 @@ def test_derived_kpis_are_added(tmp_path):
     choose(builder, "Goals and KPIs", ("kpis", "conversion"))
     press(builder, "Derive KPIs below…")
     page = builder.page.children[0]
+    press(builder, "One for each of 2 units")
     orders, visits, own_a, own_b = page.rows
     visits.take.value = False
     orders.cells["name"].text = "Orders taken"
@@ -366,6 +367,7 @@ def test_a_refused_child_says_why_and_nothing_is_done(builder):
     page = builder.page.children[0]
     press(builder, "Do what is ticked")
     assert "Nothing is ticked" in html_of(builder)
+    press(builder, "One for each of 3 units")
     page.rows[0].take.value = True
     page.rows[0].cells["id"].text = "orders"
     press(builder, "Do what is ticked")
@@ -385,6 +387,7 @@ def test_targets_are_split_among_the_units_below(tmp_path):
     press(builder, "Derive KPIs below…")
     page = builder.page.children[0]
     assert page.level.value == "department"
+    builder.wait()
     assert page.targets.description.startswith("Add 3 targets that add up to those above: City")
     press(builder, "Do what is ticked")
     split = [t for t in builder.cascade.targets if t.kpi == "revenue" and t.unit != "company"]

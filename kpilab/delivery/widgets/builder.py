@@ -70,7 +70,7 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
         self.history = history
         self.form: EntryForm | None = None
         self._lines = list[str]()
-        self._beside = Background[list[Finding]]()
+        self._beside = Background[Any]()
         self._said_of: tuple[Cascade, list[Finding]] | None = None
         self._place: Place = WHOLE
         self._build()
@@ -279,7 +279,7 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
             self._beside.ask(found, heard, failed)
 
     def wait(self, seconds: float = 60) -> None:
-        """Wait until the form is held against the history: for cells that read what stands there."""
+        """Wait until what the history has to say stands there: for cells that read it."""
         self._beside.wait(seconds)
 
     def _typed(self) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import ipywidgets
 
+from kpilab.delivery.widgets.background import Background
 from kpilab.delivery.widgets.derive_page import DerivePage
-from kpilab.delivery.widgets.drafted import OnDraft
+from kpilab.delivery.widgets.drafted import OnDraft, close_all
 from kpilab.delivery.widgets.entry_form import BAD, EntryForm, said
 from kpilab.delivery.widgets.judging import WHOLE, Place
 from kpilab.delivery.widgets.outline import NOUNS, SINGULAR
@@ -37,6 +38,7 @@ class BuilderPages(OnDraft):
     message: ipywidgets.HTML
     form: EntryForm | None
     _place: Place
+    _beside: Background[Any]
 
     def _open(self, place: Place) -> None:
         """Show the form of an entry."""
@@ -48,7 +50,10 @@ class BuilderPages(OnDraft):
 
     def _show(self, *parts: Any) -> None:
         self.form = next((part for part in parts if isinstance(part, EntryForm)), None)
-        self.page.children = parts
+        before, self.page.children = self.page.children, parts
+        for part in before:
+            if part not in parts:
+                close_all(part)
 
     def _tried(self, edit: Callable[[], None]) -> bool:
         """Make an edit; where it is refused, say why below the form."""
@@ -124,7 +129,9 @@ class BuilderPages(OnDraft):
         self._tried(edit)
 
     def _show_derived(self) -> None:
-        page = DerivePage(self.cascade, self._place[1], self.history, self._derive)
+        page = DerivePage(
+            self.cascade, self._place[1], self._derive, history=self.history, beside=self._beside
+        )
         self.message = page.message
         self._show(page)
 

@@ -1,17 +1,21 @@
 """Level by level: what could stand below a KPI, as a table in which one ticks what to take."""
 
+import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
 
-from kpilab.delivery.widgets.entry_form import BAD, said
+from kpilab.delivery.widgets.background import Background
+from kpilab.delivery.widgets.drafted import laid_out
+from kpilab.delivery.widgets.entry_form import said
 from kpilab.delivery.widgets.field_controls import Choice, Line
 from kpilab.delivery.widgets.side_pages import button, heading
 from kpilab.model import editing
 from kpilab.model.cascade import Cascade
 from kpilab.model.derivation import Proposal, levels_below, propose_children
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.typed import COMPUTED, KIND, texts_of, typed
 from kpilab.problems import InputError
 from kpilab.scorecard.targets_below import targets_below
@@ -29,23 +33,21 @@ class ProposalRow(ipywidgets.VBox):
 
     def __init__(self, cascade: Cascade, proposal: Proposal):
         self.proposal = proposal
-        made = editing.add(cascade, "kpis", proposal.entry).kpis[-1]
-        self._texts = texts_of("kpis", made)
+        self._texts = texts_of("kpis", Kpi.model_validate(proposal.entry))
         self.take = ipywidgets.Checkbox(
-            value=proposal.kind == "part", indent=False, layout=_TICK, tooltip=proposal.sentence
+            value=proposal.kind == "part", indent=False, layout=laid_out(**_TICK), tooltip=proposal.sentence
         )
         owners = [("—", ""), *((f"{each.name} ({each.id})", each.id) for each in cascade.owners)]
         self.cells: dict[str, Any] = {
-            "id": Line(layout=_CELL, tooltip="id"),
-            "name": Line(layout=_CELL, tooltip="name"),
-            "owner": Choice(owners, layout=_CELL, tooltip="owner"),
-            COMPUTED: Line(layout=_CELL, tooltip=f"computed from: {self._texts[KIND]}"),
+            "id": Line(layout=laid_out(**_CELL), tooltip="id"),
+            "name": Line(layout=laid_out(**_CELL), tooltip="name"),
+            "owner": Choice(owners, layout=laid_out(**_CELL), tooltip="owner"),
+            COMPUTED: Line(layout=laid_out(**_CELL), tooltip=f"computed from: {self._texts[KIND]}"),
         }
         for name, cell in self.cells.items():
             cell.text = self._texts.get(name, "")
-        super().__init__(
-            [ipywidgets.HTML(said(proposal.sentence)), ipywidgets.HBox([self.take, *self.cells.values()])]
-        )
+        told = [ipywidgets.HTML(said(proposal.sentence))] if proposal.kind == "part" else []
+        super().__init__([*told, ipywidgets.HBox([self.take, *self.cells.values()])])
 
     @property
     def edits(self) -> list[Edit]:
@@ -64,25 +66,35 @@ class DerivePage(ipywidgets.VBox):
     ----------
     cascade : Cascade
     kpi_id : str
-    history : History, optional
-        With it the targets above are split among the units below.
     take : callable
         Called with the edits that are ticked, as `Draft.at_once` takes them.
+    history : History, optional
+        With it the targets above are split among the units below.
+    beside : Background
+        Where that is worked out.
     """
 
     def __init__(
-        self, cascade: Cascade, kpi_id: str, history: History | None, take: Callable[[list[Edit]], None]
+        self,
+        cascade: Cascade,
+        kpi_id: str,
+        take: Callable[[list[Edit]], None],
+        *,
+        history: History | None,
+        beside: Background[Any],
     ):
+        self._beside = beside
         self._cascade, self._kpi, self._history = cascade, cascade.kpi(kpi_id), history
         self.level = ipywidgets.Dropdown(
             options=levels_below(cascade, self._kpi), description="Level:", tooltip="Where they stand"
         )
-        self.same = ipywidgets.Checkbox(indent=False, layout=_WIDE)
-        self.targets = ipywidgets.Checkbox(indent=False, layout=_WIDE)
+        self.same = ipywidgets.Checkbox(indent=False, layout=laid_out(**_WIDE))
+        self.targets = ipywidgets.Checkbox(indent=False, layout=laid_out(**_WIDE))
         self.rows: list[ProposalRow] = []
+        self._own: list[Proposal] = []
         self._entries: list[dict[str, Any]] = []
         self._wider: Proposal | None = None
-        self.body = ipywidgets.VBox()
+        self._target_place, self.body = ipywidgets.VBox(), ipywidgets.VBox()
         self.message = ipywidgets.HTML()
         self.take = button("Do what is ticked", lambda: take(self.edits), icon="check", style="primary")
         below = "Tick what to take, and change it as you like."
@@ -107,14 +119,25 @@ class DerivePage(ipywidgets.VBox):
     def _propose(self) -> None:
         found = propose_children(self._cascade, self._kpi.id, level=self.level.value, history=self._history)
         self._wider = next((each for each in found if each.kind == "level"), None)
-        self.rows = [ProposalRow(self._cascade, each) for each in found if each.verb == "add"]
-        parts = [*self._same_there(), *self._targets_there()]
-        for kind, title in (("part", "What it is computed from"), ("own", "A KPI of each unit's own")):
-            rows = [row for row in self.rows if row.proposal.kind == kind]
-            parts += [ipywidgets.HTML(f"<b>{title}</b>"), _heads(), *rows] if rows else []
-        nothing = "Nothing to propose: it is measured at every level, and all it is computed from has a KPI."
-        self.body.children = parts or [ipywidgets.HTML(said(nothing))]
-        self.take.layout.display = None if parts else "none"
+        self._own = [each for each in found if each.kind == "own"]
+        self.rows = [ProposalRow(self._cascade, each) for each in found if each.kind == "part"]
+        parts = [*self._same_there(), self._target_place]
+        parts += [_title("What it is computed from"), _heads(), *self.rows] if self.rows else []
+        if not self._wider and not self.rows:
+            nothing = "it is measured at every level, and all it is computed from has a KPI"
+            parts.append(ipywidgets.HTML(said(f"Nothing follows from it: {nothing}.")))
+        counted = count_of(len(self._own), "unit")
+        hint = f"Each of {counted} may have a KPI of its own, with its own id, owner and measures"
+        self.each_unit = button(f"One for each of {counted}", self._show_own, icon="list", hint=hint)
+        self.body.children = [*parts, *([self.each_unit] if self._own else [])]
+        self._ask_targets()
+
+    def _show_own(self) -> None:
+        """Show a row for each unit; nobody wants them unasked."""
+        own = [ProposalRow(self._cascade, each) for each in self._own]
+        self.rows = [*self.rows, *own]
+        title = f"A KPI of their own for {self.level.value}s: say what each computes it from"
+        self.body.children = [*self.body.children[:-1], _title(title), _heads(), *own]
 
     def _same_there(self) -> list[Any]:
         if self._wider is None:
@@ -122,11 +145,27 @@ class DerivePage(ipywidgets.VBox):
         self.same.value, self.same.description = True, self._wider.sentence
         return [self.same]
 
-    def _targets_there(self) -> list[Any]:
+    def _ask_targets(self) -> None:
         """Offer the targets above, split among the units below, where a history says how much each can do."""
-        self._entries, why = self._split()
+        self._entries, self._target_place.children = [], ()
+        history, level, cascade = self._history, self.level.value, self._cascade
+        if history is None or (self._wider is None and level not in cascade.levels_of(self._kpi)):
+            return
+        if self._wider is not None:
+            cascade = editing.change(cascade, "kpis", self._kpi.id, self._wider.entry)
+        self._say_of_targets("Splitting the targets above …")
+        self._beside.ask(
+            lambda: _split(cascade, history, self._kpi.id, level), self._show_targets, self._say_of_targets
+        )
+
+    def _say_of_targets(self, text: str) -> None:
+        self._target_place.children = [ipywidgets.HTML(said(text))] if text else []
+
+    def _show_targets(self, found: tuple[list[dict[str, Any]], str]) -> None:
+        self._entries, why = found
         if not self._entries:
-            return [ipywidgets.HTML(said(why, BAD))] if why else []
+            self._say_of_targets(why)
+            return
         unit = self._kpi.unit_of_measure
         shares = [
             f"{self._cascade.unit(entry['unit']).name} {quantity(entry['target'], unit)}"
@@ -135,23 +174,22 @@ class DerivePage(ipywidgets.VBox):
         counted = count_of(len(shares), "target")
         self.targets.value = True
         self.targets.description = f"Add {counted} that add up to those above: {listed(shares, most=4)}."
-        return [self.targets]
+        self._target_place.children = [self.targets]
 
-    def _split(self) -> tuple[list[dict[str, Any]], str]:
-        if self._history is None:
-            return [], ""
-        cascade, kpi = self._cascade, self._kpi.id
-        if self._wider is not None:
-            cascade = editing.change(cascade, "kpis", kpi, self._wider.entry)
-        elif self.level.value not in cascade.levels_of(self._kpi):
-            return [], ""
-        try:
-            return targets_below(cascade, self._history, kpi, self.level.value), ""
-        except InputError as error:
-            said_why = "; ".join(problem.message for problem in error.problems)
-            return [], f"The targets above cannot be split: {said_why}"
+
+def _split(cascade: Cascade, history: History, kpi: str, level: str) -> tuple[list[dict[str, Any]], str]:
+    """Return the targets of a level, or why there are none."""
+    try:
+        return targets_below(cascade, history, kpi, level), ""
+    except InputError as error:
+        why = "; ".join(problem.message for problem in error.problems)
+        return [], f"The targets above cannot be split: {why}"
+
+
+def _title(text: str) -> Any:
+    return ipywidgets.HTML(f"<b>{html.escape(text)}</b>")
 
 
 def _heads() -> Any:
-    heads: Sequence[Any] = [ipywidgets.Label(head, layout=_CELL) for head in _HEADS]
-    return ipywidgets.HBox([ipywidgets.Label("", layout=_TICK), *heads])
+    heads: Sequence[Any] = [ipywidgets.Label(head, layout=laid_out(**_CELL)) for head in _HEADS]
+    return ipywidgets.HBox([ipywidgets.Label("", layout=laid_out(**_TICK)), *heads])

@@ -1,8 +1,12 @@
-"""What both editors share: a draft to work on, and controls that can be set without being heard."""
+"""What both editors share: a draft to work on, controls that can be set without being heard, layouts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+import ipywidgets
 
 from kpilab.model.cascade import Cascade
 from kpilab.model.draft import Draft
@@ -44,3 +48,16 @@ class Quiet:
             yield
         finally:
             self._listening = before
+
+
+@cache
+def laid_out(**options: str) -> ipywidgets.Layout:
+    """Return the one layout of all that look alike: each of its own costs the page a model and a millisecond."""
+    return ipywidgets.Layout(**options)
+
+
+def close_all(part: Any) -> None:
+    """Close a widget with everything in it, so that page and kernel forget it; shared layouts stay."""
+    for child in getattr(part, "children", ()):
+        close_all(child)
+    part.close()

@@ -7,7 +7,7 @@ from functools import partial
 
 import ipywidgets
 
-from kpilab.delivery.widgets.drafted import Quiet
+from kpilab.delivery.widgets.drafted import Quiet, laid_out
 from kpilab.delivery.widgets.field_controls import control_of
 from kpilab.delivery.widgets.form_fields import BY_RULE, Field, fields_of
 from kpilab.delivery.widgets.judging import RENAMED, Judgement, identity_of
@@ -43,18 +43,17 @@ class FieldRow(ipywidgets.HBox):
     def __init__(self, field: Field):
         self.field = field
         self.control = control_of(field)
-        self.message = ipywidgets.HTML(layout={"width": "auto", "flex": "1 1 240px", "display": "none"})
-        label = ipywidgets.Label(field.label, layout=_LABEL)
+        self.message = ipywidgets.HTML(layout=laid_out(width="auto", flex="1 1 240px"))
+        label = ipywidgets.Label(field.label, layout=laid_out(**_LABEL))
         super().__init__(
-            [label, self.control, self.message], layout={"align_items": "flex-start", "flex_flow": "row wrap"}
+            [label, self.control, self.message],
+            layout=laid_out(align_items="flex-start", flex_flow="row wrap"),
         )
 
     def tell(self, lines: str) -> None:
         """Show lines of HTML beside the control, or nothing."""
-        if self.message.value == lines:
-            return
-        self.message.value = lines
-        self.message.layout.display = None if lines else "none"
+        if self.message.value != lines:
+            self.message.value = lines
 
     @property
     def text(self) -> str:

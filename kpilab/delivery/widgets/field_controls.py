@@ -5,6 +5,7 @@ from typing import Any
 
 import ipywidgets
 
+from kpilab.delivery.widgets.drafted import laid_out
 from kpilab.delivery.widgets.form_fields import Choices, Field
 from kpilab.model.rows import Row, Table, listed_in, listing, rows_of, text_of_rows
 
@@ -29,11 +30,13 @@ def control_of(field: Field) -> Any:
         case "rows" if field.table is not None:
             return Rows(field, field.table)
         case "choice" if len(field.choices) <= MOST_CHOICES:
-            return Choice(field.choices, layout=_CONTROL, tooltip=field.meaning or field.label)
+            return Choice(field.choices, layout=laid_out(**_CONTROL), tooltip=field.meaning or field.label)
         case "choice":
-            return Suggested(field.choices, layout=_CONTROL, tooltip=field.meaning or field.label)
+            return Suggested(field.choices, layout=laid_out(**_CONTROL), tooltip=field.meaning or field.label)
         case _:
-            return Line(placeholder=field.hint, layout=_CONTROL, tooltip=field.meaning or field.label)
+            return Line(
+                placeholder=field.hint, layout=laid_out(**_CONTROL), tooltip=field.meaning or field.label
+            )
 
 
 class Line(ipywidgets.Text):
@@ -87,11 +90,11 @@ class Ticks(ipywidgets.HBox):
     def __init__(self, field: Field):
         boxes = [
             ipywidgets.Checkbox(
-                description=label, indent=False, layout={"width": "auto", "margin": "0 14px 0 0"}
+                description=label, indent=False, layout=laid_out(width="auto", margin="0 14px 0 0")
             )
             for label, _ in field.choices
         ]
-        super().__init__(boxes, layout={**_CONTROL, "flex_flow": "row wrap"})
+        super().__init__(boxes, layout=laid_out(**_CONTROL, flex_flow="row wrap"))
 
     @property
     def text(self) -> str:
@@ -116,7 +119,7 @@ class Names(ipywidgets.HBox):
     def __init__(self, field: Field):
         self.line = Line(
             placeholder=field.hint or "ids with commas",
-            layout={"flex": "1 1 120px", "width": "auto", "min_width": "0"},
+            layout=laid_out(flex="1 1 120px", width="auto", min_width="0"),
             tooltip=field.meaning or field.label,
         )
         few = len(field.choices) <= MOST_CHOICES
@@ -130,7 +133,7 @@ class Names(ipywidgets.HBox):
             },
             tooltip=f"{field.label}: add one",
         )
-        super().__init__([self.line, self.more], layout=_CONTROL)
+        super().__init__([self.line, self.more], layout=laid_out(**_CONTROL))
         self.more.observe(self._added, "value")
 
     def _added(self, change: object) -> None:
@@ -160,16 +163,16 @@ class Rows(ipywidgets.VBox):
         self._heard = list[Heard]()
         self._fixed = self.table.shape == "one"
         heads = [
-            ipywidgets.Label(name, layout={**_CELL, "height": "20px"}, tooltip=field.meaning)
+            ipywidgets.Label(name, layout=laid_out(**_CELL, height="20px"), tooltip=field.meaning)
             for name, _ in field.columns
         ]
-        spare = [] if self._fixed else [ipywidgets.Label("", layout=_ICON)]
+        spare = [] if self._fixed else [ipywidgets.Label("", layout=laid_out(**_ICON))]
         self._head = ipywidgets.HBox([*heads, *spare])
         self.add = ipywidgets.Button(
-            description="row", icon="plus", tooltip=f"{field.label}: add a row", layout={"width": "80px"}
+            description="row", icon="plus", tooltip=f"{field.label}: add a row", layout=laid_out(width="80px")
         )
         self.add.on_click(lambda clicked: self._change([*self.rows, {}]))
-        super().__init__(layout=_TABLE)
+        super().__init__(layout=laid_out(**_TABLE))
         self.rows = []
 
     @property
@@ -196,16 +199,16 @@ class Rows(ipywidgets.VBox):
         cells = []
         for name, choices in self._field.columns:
             hint = f"{self._field.label}: {name}"
-            cell: Any = Line(layout=_CELL, tooltip=hint)
+            cell: Any = Line(layout=laid_out(**_CELL), tooltip=hint)
             if choices:
                 kind = Choice if len(choices) <= MOST_CHOICES else Suggested
-                cell = kind(choices, layout=_CELL, tooltip=hint)
+                cell = kind(choices, layout=laid_out(**_CELL), tooltip=hint)
             cell.text = row.get(name, "")
             for heard in self._heard:
                 cell.observe_text(heard)
             cells.append(cell)
         if not self._fixed:
-            out = ipywidgets.Button(icon="times", tooltip="Take this row out", layout=_ICON)
+            out = ipywidgets.Button(icon="times", tooltip="Take this row out", layout=laid_out(**_ICON))
             out.on_click(lambda clicked: self._change([*self.rows[:place], *self.rows[place + 1 :]]))
             cells.append(out)
         return ipywidgets.HBox(cells)

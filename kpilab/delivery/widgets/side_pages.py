@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets
 
+from kpilab.delivery.widgets.drafted import laid_out
 from kpilab.delivery.widgets.entry_form import BAD, said
 from kpilab.delivery.widgets.form_fields import FIELDS
 from kpilab.delivery.widgets.outline import SINGULAR
@@ -22,7 +23,7 @@ _NEW, _GONE, _PLACE = "#1b7837", "#b2182b", "#666"
 def button(label: str, does: Callable[[], None], *, icon: str = "", style: str = "", hint: str = "") -> Any:
     """Return a button that calls a function without arguments."""
     made = ipywidgets.Button(
-        description=label, icon=icon, button_style=style, tooltip=hint or label, layout={"width": "auto"}
+        description=label, icon=icon, button_style=style, tooltip=hint or label, layout=laid_out(width="auto")
     )
     made.on_click(lambda clicked: does())
     return made
