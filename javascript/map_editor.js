@@ -293,9 +293,10 @@ function render({ model, el: host }) {
   }
   on("change:state", showState);
   on("change:progress", () => {
-    const { text, done, total } = model.get("progress");
-    working.hidden = !text;
-    if (text) working.replaceChildren(el("progress", { max: total || 1, value: done }), ` ${text}, ${done} of ${total} `, button("Cancel", () => send({ do: "cancel" })));
+    const { text, done, total, stopped } = model.get("progress");
+    working.hidden = !text && !stopped;
+    if (stopped) working.replaceChildren(`${stopped} `, button("Test again", () => send({ do: "test" })));
+    else if (text) working.replaceChildren(el("progress", { max: total || 1, value: done }), ` ${text}, ${done} of ${total} `, button("Cancel", () => send({ do: "cancel" })));
   });
   on("change:scene", draw);
 

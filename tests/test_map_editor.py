@@ -198,6 +198,27 @@ def test_work_that_is_cancelled_shows_nothing(editor):
     assert editor.progress == {}
 
 
+def test_arrows_left_untested_are_tested_again_when_asked(editor):
+    editor._heard(editor, {"do": "draw", "number": 1, "entry": NEW}, [])
+    editor.cancel()
+    editor.wait()
+    assert editor.progress == {"stopped": "Some arrows are not tested."}
+    assert arrow(editor, "delayed_share", "over_12h")["verdict"] == "untested"
+    page_says(editor, "test")
+    assert editor.progress == {}
+    expected = kl.fit_links(editor.cascade, editor._history)[("delayed_share", "over_12h")]
+    assert arrow(editor, "delayed_share", "over_12h")["verdict"] == expected.verdict
+
+
+def test_a_kpi_put_elsewhere_is_put_back_by_undo(editor):
+    stood = next(n for n in editor.scene["nodes"] if n["entry"] == "over_12h")
+    page_says(editor, "place", positions={"over_12h": [stood["x"] + 300, stood["y"]]})
+    page_says(editor, "undo")
+    again = next(n for n in editor.scene["nodes"] if n["entry"] == "over_12h")
+    assert (again["x"], again["y"]) == (stood["x"], stood["y"])
+    assert not editor.state["moved"]
+
+
 def test_status_colours_say_their_status_in_words_too(editor, example):
     page_says(editor, "colour", by="status")
     cascade, history, _ = example

@@ -22,6 +22,7 @@ from kpilab.delivery.widgets.map_scene import (
     legend,
     link_by_edge,
     profile_svg,
+    put_by_hand,
     scene_of,
     settled,
     shared_levels,
@@ -104,16 +105,25 @@ class MapEditor(OnDraft, anywidget.AnyWidget):
             "ask": self._ask, "draw": self._draw, "change": self._change, "remove": self._remove,
             "select": self._select, "place": self._place, "colour": self._colour, "deny": self._deny,
             "undo": lambda _: self.undo(), "redo": lambda _: self.redo(), "save": self._save,
-            "cancel": lambda _: self.cancel(), "ping": lambda _: None,
+            "cancel": lambda _: self.cancel(), "test": lambda _: self.test(), "ping": lambda _: None,
         }  # fmt: skip
         self.on_msg(self._heard)
         self.draft.watch(self._follow)
         self._follow()
 
     def cancel(self) -> None:
-        """End the work that is going on."""
+        """End the work that is going on; arrows that it left untested are offered to be tested again."""
         self._turn += 1
-        self.progress = {}
+        self.progress = {} if self._is_tested else {"stopped": "Some arrows are not tested."}
+
+    def test(self) -> None:
+        """Test the arrows whose question changed since they were tested last."""
+        cascade, earlier = self.cascade, self.links
+        self._start("Testing arrows", lambda report: self._retested(cascade, earlier, report))
+
+    @property
+    def _is_tested(self) -> bool:
+        return self.links is not None and self.links.cascade == self.cascade
 
     def wait(self, seconds: float = 60) -> None:
         """Wait until every arrow is tested: for cells that read `links` after an edit."""
@@ -136,13 +146,12 @@ class MapEditor(OnDraft, anywidget.AnyWidget):
 
     def _follow(self) -> None:
         """Show the draft as it is, and test the arrows whose question changed."""
-        if self.links is not None and self.links.cascade == self.cascade:
+        if self._is_tested:
             self._show()
             return
         self.denied = None
         self._show()
-        cascade, earlier = self.cascade, self.links
-        self._start("Testing arrows", lambda report: self._retested(cascade, earlier, report))
+        self.test()
 
     def _retested(
         self, cascade: Cascade, earlier: LinkResults | None, report: Callable[[int, int], None]
@@ -179,10 +188,9 @@ class MapEditor(OnDraft, anywidget.AnyWidget):
     def _show(self) -> None:
         """Send what the page shows."""
         draft = self.draft
-        self._layout = settled(draft.cascade, self._layout, draft.positions)
-        self.scene = scene_of(
-            draft.cascade, self.links, self._layout, statuses=self._statuses, denied=self.denied
-        )
+        self._layout = settled(draft.cascade, self._layout)
+        layout = put_by_hand(self._layout, draft.positions)
+        self.scene = scene_of(draft.cascade, self.links, layout, statuses=self._statuses, denied=self.denied)
         self.state = {
             "title": draft.cascade.name,
             "frequency": draft.cascade.frequency,

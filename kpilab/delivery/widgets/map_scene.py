@@ -92,21 +92,25 @@ def scene_of(
     }
 
 
-def settled(cascade: Cascade, before: Layout | None, positions: Positions) -> Layout:
-    """Return where everything stands: what was put by hand there, the rest where it stood as long as nothing is new.
+def settled(cascade: Cascade, before: Layout | None) -> Layout:
+    """Return where everything stands unless it is put elsewhere: where it stood, as long as nothing is new.
 
     An arrow more would otherwise reorder the rows under the hand that draws it.
     """
     layout = lay_out(cascade)
-    if before is not None and before.bands == layout.bands and _all_of(before) == _all_of(layout):
-        layout = before
-    moved = (
+    same = before is not None and before.bands == layout.bands and _all_of(before) == _all_of(layout)
+    return before if before is not None and same else layout
+
+
+def put_by_hand(layout: Layout, positions: Positions) -> Layout:
+    """Return a layout in which KPIs stand where somebody put them."""
+    places = (
         Place(place.kind, place.id, *positions[place.id])
         if place.kind == "kpi" and place.id in positions
         else place
         for place in layout.places
     )
-    return Layout(tuple(moved), layout.bands, layout.width, layout.height)
+    return Layout(tuple(places), layout.bands, layout.width, layout.height)
 
 
 def _all_of(layout: Layout) -> set[tuple[str, str]]:
