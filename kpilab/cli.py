@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import kpilab as kl
-from kpilab.printing import print_json, print_quality, print_result
+from kpilab.printing import print_check, print_json, print_quality, print_result
 from kpilab.problems import InputError, Problem, one_problem, stop_on
 
 FOUND_ERRORS, BAD_INPUT, SOME_FAILED = 1, 2, 3
@@ -100,7 +100,7 @@ def check(
     if quality:
         print_quality(report, as_json)
     else:
-        print_result(report, as_json)
+        print_check(report, as_json)
     if report.has_errors:
         raise typer.Exit(FOUND_ERRORS)
 
@@ -500,9 +500,12 @@ def _locks(pairs: Sequence[str]) -> dict[str, float]:
 
 
 def _read(folder: Path) -> tuple[Any, Any]:
+    from rich.console import Console
+
     from kpilab.model.history import read_folder
 
-    return read_folder(folder)
+    with Console(stderr=True).status("reading the cascade and its history"):
+        return read_folder(folder)
 
 
 if __name__ == "__main__":

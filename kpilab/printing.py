@@ -24,6 +24,14 @@ def print_result(result: "Result", as_json: bool) -> None:
         print("\n".join((result.title, result.text, "", table_text(table, len(table)))).rstrip())
 
 
+def print_check(report: "CheckReport", as_json: bool) -> None:
+    """Print everything that was found, or all of it as JSON."""
+    if as_json:
+        print_result(report, as_json)
+    else:
+        print("\n".join((report.title, report.text, "", report.listing())).rstrip())
+
+
 def print_quality(report: "CheckReport", as_json: bool) -> None:
     """Print how good the KPIs are as indicators, and what they cover."""
     table = report.quality()

@@ -100,12 +100,26 @@ def table_html(frame: pd.DataFrame, most_rows: int = MOST_ROWS_SHOWN) -> str:
 
 
 def table_text(frame: pd.DataFrame, most_rows: int = MOST_ROWS_SHOWN) -> str:
-    """Return a table as aligned text; an empty one is nothing."""
+    """Return a table as aligned text, words to the left and numbers to the right; an empty one is nothing.
+
+    Examples
+    --------
+    >>> print(table_text(pd.DataFrame({"unit": ["Shop A", "B"], "actual": [1234.5, 0.5]})))
+    unit    actual
+    Shop A   1,234
+    B          0.5
+    """
     if frame.empty:
         return ""
     shown = frame.head(most_rows)
-    written = pd.DataFrame({str(name): [number(value) for value in shown[name]] for name in shown.columns})
-    return "\n".join(part for part in (written.to_string(index=False), _left_out(frame, most_rows)) if part)
+    columns = []
+    for i, name in enumerate(shown.columns):
+        cells = [str(name), *(number(value) for value in shown.iloc[:, i].tolist())]
+        width = max(map(len, cells))
+        to_the_right = pd.api.types.is_numeric_dtype(shown.dtypes.iloc[i])
+        columns.append([cell.rjust(width) if to_the_right else cell.ljust(width) for cell in cells])
+    lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+    return "\n".join([*lines, *([rest] if (rest := _left_out(frame, most_rows)) else [])])
 
 
 def number(value: object) -> str:

@@ -250,6 +250,19 @@ def test_errors_come_first_and_text_counts_them(tmp_path):
     assert set(report.about("revenu").tidy()["rule"]) >= {"kpi_without_history"}
 
 
+def test_listing_tells_every_finding_and_each_remedy_once(tmp_path):
+    report = kl.check(*shops(tmp_path, rows=ROWS.replace("10,20,5", "10,0,5").replace("10,20,8", "10,0,8")))
+    lines = report.listing().splitlines()
+    at = lines.index("warning: zero_denominator (2)")
+    assert lines[at + 1 : at + 4] == [
+        "  history.csv:2: a, 2023-01: 'conversion' divides 10 by zero; it has no value",
+        "  history.csv:5: b, 2023-02: 'conversion' divides 10 by zero; it has no value",
+        "  → correct the denominator",
+    ]
+    for finding in report.findings:
+        assert f"  {finding.where}: {finding.what}" in lines
+
+
 def test_cascade_can_be_checked_without_history(tmp_path):
     cascade, _ = shops(tmp_path)
     assert len(kl.check(cascade).findings) > 0

@@ -200,6 +200,18 @@ def test_worst_child_is_named_beside_the_average(tmp_path):
     assert cell(table, "rate", "x", "worst_child") == ""
 
 
+def test_page_has_names_and_no_unit_that_is_silent_and_owes_no_report(tmp_path):
+    text = SHOP.replace(
+        "  - {unit: b,", "  - {unit: c, name: Shop C, level: shop, parent: all}\n  - {unit: b,"
+    )
+    card = kl.roll_up(*shops(tmp_path, text), period="2023-02")
+    shown = card.shown()
+    assert set(shown["name"]) == {"Company", "Shop A", "Shop B"}
+    assert cell(shown, "conversion", "all", "worst_child") == "Shop A"
+    assert len(card.tidy()) - len(shown) == 6
+    assert "Left out of the table, as no report was due and none came: 6 values." in card.text
+
+
 def test_met_above_and_missed_below_is_said(tmp_path):
     rows = THREE_ROWS.replace("2024-03,x,100000,1", "2024-03,x,100000,9")
     card = kl.roll_up(*shops(tmp_path, THREE, rows), period="2024-03")

@@ -20,6 +20,7 @@ from kpilab.model.formula import evaluate_formula
 from kpilab.model.history import History
 from kpilab.model.nouns import Kpi
 from kpilab.model.periods import PANDAS_CODE
+from kpilab.progress import with_bar
 from kpilab.scorecard.panels import KpiPanel, kpi_panel, part_names
 from kpilab.scorecard.scales import transformed
 from kpilab.words import PERIODS_PER_YEAR, Frequency, Transform
@@ -159,8 +160,9 @@ class Baseline:
 
     def _all_forecasts(self, kpi_id: str) -> dict[int, tuple[np.ndarray, np.ndarray, str]]:
         """Return mean (H,) and deviations (H, R) of each unit that stands for itself, on the links' scale."""
+        places = with_bar(self._series(kpi_id), f"forecasts of {kpi_id}")
         with one_thread():
-            return {place: self._forecast_at(kpi_id, place) for place in self._series(kpi_id)}
+            return {place: self._forecast_at(kpi_id, place) for place in places}
 
     def _all_series(self, kpi_id: str) -> dict[int, np.ndarray]:
         """Return the past of each unit that stands for itself, on the links' scale and at their frequency."""

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import pandas as pd
-from tqdm import tqdm
 
 from kpilab.decisions.footing import Basis, Footing, arrows, bases
 from kpilab.decisions.worth import Worth, worth_of_step
@@ -23,6 +22,7 @@ from kpilab.model.periods import Span
 from kpilab.model.saving import replace_file
 from kpilab.model.understanding import Question, own_kpis, questions_for
 from kpilab.problems import InputError, Problem, stop_on
+from kpilab.progress import with_bar
 from kpilab.scorecard.panels import KpiPanel, kpi_at
 from kpilab.scorecard.rollup import Scorecard, roll_up, scorecard_span
 from kpilab.show import Result, heading_html
@@ -204,7 +204,7 @@ def write_cards(
         if folder is not None
         else Path("reports") / cascade.folder.resolve().name / str(span) / "cards"
     )
-    cards = [maker.card(owner) for owner in tqdm(chosen, desc="cards", disable=None, leave=False)]
+    cards = [maker.card(owner) for owner in with_bar(chosen, "cards")]
     paths = [card.save(place / f"{card.owner.replace(':', '_')}.html") for card in cards]
     rows = "".join(
         f"<p><a href='{quote(path.name)}'>{html.escape(card.name)}</a></p>"

@@ -21,6 +21,7 @@ from kpilab.model.history import History
 from kpilab.model.nouns import Action, Kpi
 from kpilab.model.periods import PANDAS_CODE, period_text
 from kpilab.problems import did_you_mean, one_problem
+from kpilab.progress import with_bar
 from kpilab.show import Result, count_of
 from kpilab.words import ACTION_VERDICTS, ActionVerdict
 
@@ -241,15 +242,12 @@ def evaluate_actions(cascade: Cascade, history: History) -> ActionResults:
     Callaway & Sant'Anna (2021); Arkhangelsky et al. (2021); Harvey & Durbin (1986); Schuirmann (1987).
     """
     builder = TrialBuilder(cascade, history)
+    asked = [(action, kpi) for action in cascade.actions for kpi in kpis_of(cascade, action) or ("",)]
     with threadpool_limits(1):
-        return ActionResults(
-            cascade,
-            tuple(
-                _evaluated(cascade, builder, action, kpi)
-                for action in cascade.actions
-                for kpi in kpis_of(cascade, action) or ("",)
-            ),
+        results = tuple(
+            _evaluated(cascade, builder, action, kpi) for action, kpi in with_bar(asked, "actions")
         )
+    return ActionResults(cascade, results)
 
 
 def _evaluated(cascade: Cascade, builder: TrialBuilder, action: Action, kpi_id: str) -> ActionResult:

@@ -29,6 +29,7 @@ from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.model.nouns import Link
 from kpilab.problems import did_you_mean, one_problem
+from kpilab.progress import with_bar
 from kpilab.show import Result, count_of
 from kpilab.words import VERDICTS, Verdict
 
@@ -270,7 +271,7 @@ def fit_links(
     kept = still_valid(earlier, builder) if earlier is not None else {}
     tried = []
     with one_thread():
-        for position, link in enumerate(cascade.links):
+        for position, link in enumerate(with_bar(cascade.links, "links", hidden=progress is not None)):
             if progress:
                 progress(position, len(cascade.links))
             tried.append(kept[link] if link in kept else _tried(cascade, builder, link))

@@ -10,7 +10,6 @@ from itertools import groupby
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from kpilab.evidence.equations import LinkDataBuilder
 from kpilab.evidence.fitting import DRAWS, SEED, LinkFit, equation_of, estimate, one_thread
@@ -23,6 +22,7 @@ from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.model.nouns import Link
 from kpilab.problems import one_problem
+from kpilab.progress import with_bar
 from kpilab.show import Result, count_of, number
 from kpilab.words import MAP_VERDICTS, MapVerdict
 
@@ -150,9 +150,7 @@ def find_missing_links(
     claims = list(_claims(cascade, all_kpis))
     tried = []
     with one_thread():
-        for position, link in enumerate(
-            tqdm(claims, "claims", disable=True if progress else None, leave=False)
-        ):
+        for position, link in enumerate(with_bar(claims, "arrows not drawn", hidden=progress is not None)):
             if progress:
                 progress(position, len(claims))
             tried.append(_tried(cascade, builder, link))

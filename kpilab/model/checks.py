@@ -18,7 +18,7 @@ COLUMNS = ["severity", "rule", "where", "what", "remedy"]
 
 QUALITY_SHOWN = [
     "kpi", "completeness", "periods_late", "signal_to_noise", "seasonality", "nearest", "nearest_correlation",
-    "break_shift", "break_at", "bunching_p", "n_never_missed", "year_end_p", "owner", "process",
+    "break_shift", "break_at", "bunching_p", "n_never_missed", "year_end_p", "owner", "process", "leads_to",
 ]  # fmt: skip
 
 
@@ -61,6 +61,20 @@ class CheckReport(Result):
         first = listed(counted) + "."
         look = f"Look first at: {listed(rules, most=8)}." if rules else ""
         return "\n".join(line for line in (first, look, self.quality_text) if line)
+
+    def listing(self) -> str:
+        """Return the findings as lines to read: by severity and rule, each remedy once for all that share it."""
+        groups: dict[tuple[str, str], dict[str, list[Finding]]] = {}
+        for finding in self.findings:
+            same_rule = groups.setdefault((finding.severity, finding.rule), {})
+            same_rule.setdefault(finding.remedy, []).append(finding)
+        lines = []
+        for (severity, rule), by_remedy in groups.items():
+            lines.append(f"{severity}: {rule} ({sum(map(len, by_remedy.values()))})")
+            for remedy, found in by_remedy.items():
+                lines += [f"  {finding.where}: {finding.what}" for finding in found]
+                lines.append(f"  → {remedy}")
+        return "\n".join(lines)
 
     def quality(self) -> pd.DataFrame:
         """Return how good each KPI is as an indicator, one row per KPI; see `kpi_quality` for the columns.

@@ -11,6 +11,7 @@ from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span
+from kpilab.progress import with_bar
 from kpilab.scorecard.attainment import attainment, progress, red_flags, score, status, target_change, trend
 from kpilab.scorecard.family import Family, family_of, worst_children
 from kpilab.scorecard.in_force import TargetBook
@@ -52,7 +53,7 @@ def scorecard_table(cascade: Cascade, history: History, spans: Sequence[Span]) -
     """
     book, families = TargetBook(cascade), {}
     gathered = []
-    for kpi in cascade.kpis:
+    for kpi in with_bar(cascade.kpis, "KPIs"):
         levels = cascade.levels_of(kpi)
         if levels not in families:
             families[levels] = family_of(cascade, levels)

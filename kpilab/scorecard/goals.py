@@ -49,6 +49,27 @@ class GoalScores(Result):
         without = int(self.table["score"].isna().sum())
         return pd.DataFrame({"goal": [self.goal], "n_rows": [len(self.table)], **counts, "no_score": without})
 
+    def shown(self) -> pd.DataFrame:
+        """Return the columns worth drawing, with names of units and KPIs."""
+        units, kpis = ({one.id: one.name for one in each} for each in (self.cascade.units, self.cascade.kpis))
+        table = self.table.assign(unit=self.table["unit"].map(units), worst=self.table["worst_kpi"].map(kpis))
+        table = table.assign(worst=table["worst"].fillna(""))
+        names = ["name"] if self.goal != "unit" else []
+        return table[
+            [
+                *names,
+                "unit",
+                "level",
+                "score",
+                "status",
+                "n_kpis",
+                "n_scored",
+                "weight_known",
+                "worst",
+                "worst_score",
+            ]
+        ]
+
     @property
     def text(self) -> str:
         """Return a sentence for each goal at the highest unit."""

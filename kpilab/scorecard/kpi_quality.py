@@ -10,6 +10,7 @@ import pandas as pd
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.model.nouns import Action, Kpi, Target
+from kpilab.progress import with_bar
 from kpilab.scorecard.gaming import (
     BIN_WIDTH,
     Sign,
@@ -84,8 +85,8 @@ def kpi_quality(
         targets[target.kpi].append(target)
     series = [KpiSeries(cascade, history, kpi, tuple(targets[kpi.id])) for kpi in cascade.kpis]
     rows = [
-        {"kpi": each.kpi.id, **nearest, **_leads(cascade, each.kpi, tested), **_own_row(each)}
-        for each, nearest in zip(series, _nearest(series), strict=True)
+        {"kpi": one.kpi.id, **nearest, **_leads(cascade, one.kpi, tested), **_own_row(one)}
+        for one, nearest in zip(with_bar(series, "KPI quality"), _nearest(series), strict=True)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 

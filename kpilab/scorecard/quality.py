@@ -11,6 +11,7 @@ from kpilab.model.history import History
 from kpilab.model.nouns import Kpi
 from kpilab.model.periods import period_text
 from kpilab.problems import Finding, did_you_mean
+from kpilab.progress import with_bar
 from kpilab.scorecard.panels import KpiPanel, formula_parts, kpi_panel, measures_of, part_names
 from kpilab.show import count_of, quantity
 from kpilab.words import BREAK_KINDS
@@ -24,7 +25,7 @@ NORMAL = 1.4826  # from a median absolute deviation to a standard deviation
 def findings(cascade: Cascade, history: History) -> list[Finding]:
     """List KPIs whose numbers are missing, impossible or suddenly different."""
     found: list[Finding] = []
-    for kpi in cascade.kpis:
+    for kpi in with_bar(cascade.kpis, "KPIs"):
         unknown = [name for name in measures_of(cascade, kpi) if name not in history.measures]
         if unknown:
             found += _without_measures(cascade, history, kpi, unknown)

@@ -17,7 +17,7 @@ from kpilab.show import Result, count_of, listed, quantity
 from kpilab.words import STATUSES
 
 SHOWN = [
-    "kpi", "unit", "level", "actual", "target", "attainment", "status", "score", "previous", "trend",
+    "kpi", "unit", "name", "level", "actual", "target", "attainment", "status", "score", "previous", "trend",
     "worst_child", "worst_status", "coverage",
 ]  # fmt: skip
 
@@ -64,8 +64,11 @@ class Scorecard(Result):
         return pd.DataFrame({**whole, **counts, "n_missing": [int(self.table["n_missing"].sum())]})
 
     def shown(self) -> pd.DataFrame:
-        """Return the columns that fit on a page."""
-        return self.table[SHOWN]
+        """Return the columns that fit on a page, with names; without units that are silent and owe no report."""
+        names = {unit.id: unit.name for unit in self.cascade.units}
+        table = self.table[~self._silent()]
+        named = {"name": table["unit"].map(names), "worst_child": table["worst_child"].map(names).fillna("")}
+        return table.assign(**named)[SHOWN].reset_index(drop=True)
 
     @property
     def text(self) -> str:
@@ -81,6 +84,10 @@ class Scorecard(Result):
         if len(incomplete):
             counted = count_of(len(incomplete), "value")
             lines.append(f"Resting on incomplete reports: {counted}; see the column n_missing.")
+        if n_silent := int(self._silent().sum()):
+            lines.append(
+                f"Left out of the table, as no report was due and none came: {count_of(n_silent, 'value')}."
+            )
         return "\n".join(lines)
 
     def at(self, level: str) -> "Scorecard":
@@ -119,6 +126,9 @@ class Scorecard(Result):
         changed = self.table[self.table["target_change"] != ""]
         said = [self._target_sentence(row) for row in changed.itertuples(index=False)]
         return changed[columns].assign(said=said).reset_index(drop=True)
+
+    def _silent(self) -> pd.Series:
+        return self.table["actual"].isna() & (self.table["n_expected"] == 0)
 
     def _where(self, rows: pd.Series) -> "Scorecard":
         return Scorecard(self.cascade, self.span, self.table[rows].reset_index(drop=True))

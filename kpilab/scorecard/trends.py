@@ -76,7 +76,8 @@ class KpiTrend(Result):
 
     def shown(self) -> pd.DataFrame:
         """Return the last two years, or the last twelve periods where there is no season."""
-        return self.table.tail(2 * self.season_length or FEWEST_PERIODS)
+        recent = self.table.tail(2 * self.season_length or FEWEST_PERIODS)
+        return recent.drop(columns=["kpi", "unit", "level"])
 
     @property
     def text(self) -> str:
