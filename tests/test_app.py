@@ -1,11 +1,8 @@
 """The web app, asked as it runs: who may enter, and what may be run."""
 
-import socket
-import subprocess
-import sys
+import json
+import re
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
@@ -13,70 +10,94 @@ import kpilab as kl
 from kpilab.delivery.app import serve_app, write_notebooks
 from kpilab.delivery.app_pages import PAGES, start_page
 from kpilab.delivery.widgets.app_page import app_page
+from tests import serving
 from tests.small import write_cascade_folder
-
-TOKEN = "0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
-def address(example_cascade, tmp_path_factory):
+def app(example_folder, tmp_path_factory):
     pytest.importorskip("voila", reason="pip install 'kpilab[app]'")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "kpilab.cli", "app", str(example_cascade.folder), "--no-browser"]
-    log = tmp_path_factory.mktemp("app") / "log"
-    with log.open("w") as written:
-        process = subprocess.Popen(
-            [*command, f"--port={port}", f"--token={TOKEN}"], stdout=written, stderr=written
-        )
-        try:
-            base = f"http://127.0.0.1:{port}"
-            for _ in range(120):
-                if status(f"{base}/login"):
-                    break
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.5)
-            yield base
-        finally:
-            process.terminate()
-            process.wait(20)
+    with serving.serve_app(example_folder, tmp_path_factory.mktemp("app") / "log") as app:
+        yield app
 
 
-class Unmoved(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *asked):
-        return None
-
-
-def status(url, *, follow=False):
-    opener = urllib.request.build_opener() if follow else urllib.request.build_opener(Unmoved)
-    try:
-        with opener.open(url, timeout=60) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return 0
-
-
+@pytest.mark.parametrize("token", ["", "wrong", "0123456789abcde"])
 @pytest.mark.parametrize("path", ["/", "/voila/render/scorecard.ipynb", "/voila/render/build.ipynb"])
-def test_without_the_token_nobody_enters(address, path):
-    assert status(address + path) in (302, 403)  # 302: to the page that asks for it
-    assert status(f"{address}{path}?token=wrong") in (302, 403)
+def test_without_the_token_nobody_enters(app, path, token):
+    assert app.status(path, token=token) in (302, 403)  # 302: to the page that asks for it
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/voila/render/build.ipynb", "/voila/render/other.ipynb", "/voila/render/..%2f..%2fetc%2fpasswd",
-     "/voila/render/%2e%2e/%2e%2e/x.ipynb", "/voila/files/scorecard.ipynb", "/voila/files/..%2f..%2fetc%2fpasswd",
-     "/voila/api/contents", "/voila/tree"],
-)  # fmt: skip
-def test_with_the_token_nothing_else_runs_or_is_read(address, path):
-    assert status(f"{address}{path}?token={TOKEN}", follow=True) in (403, 404)
+OTHER_PATHS = [
+    "/voila/render/build.ipynb", "/voila/render/other.ipynb", "/voila/render/", "/voila/render/scorecard.ipynb/",
+    "/voila/render/..%2f..%2fetc%2fpasswd", "/voila/render/%2e%2e/%2e%2e/x.ipynb", "/voila/render/./scorecard.ipynb",
+    "/voila/render/..%252f..%252fx.ipynb", "/voila/render//scorecard.ipynb", "/voila/render/scorecard.ipynb%00",
+    "/voila/render/..%5c..%5cx.ipynb", "/voila/files/scorecard.ipynb", "/voila/files/..%2f..%2fetc%2fpasswd",
+    "/voila/tree", "/voila/tree/", "/voila/api/contents", "/voila/api/contents/scorecard.ipynb", "/api/contents",
+    "/api/contents/scorecard.ipynb", "/api/kernels", "/api/kernelspecs", "/api/sessions", "/api/terminals",
+    "/files/scorecard.ipynb", "/static/..%2f..%2fetc%2fpasswd", "/voila/static/..%2f..%2f..%2fetc%2fpasswd",
+    "/voila/static/../../../../../../../../etc/passwd", "/voila/templates/..%2f..%2f..%2fetc%2fpasswd",
+    "/voila/labextensions/..%2f..%2f..%2fetc%2fpasswd", "/voila/api/themes/..%2f..%2f..%2fetc%2fpasswd",
+]  # fmt: skip
 
 
-def test_with_the_token_a_listed_notebook_runs(address):
-    assert status(f"{address}/voila/render/scorecard.ipynb?token={TOKEN}") == 200
+@pytest.mark.parametrize("path", OTHER_PATHS)
+def test_with_the_token_nothing_else_runs_or_is_read(app, path):
+    started = app.kernels_started()
+    assert app.status(path) in (403, 404)
+    assert app.status(path, token="") in (302, 403, 404)
+    assert app.kernels_started() == started
+
+
+@pytest.mark.parametrize("path", ["/api/kernels", "/api/sessions", "/api/contents"])
+def test_nobody_starts_a_kernel_but_by_opening_a_page(app, path):
+    started = app.kernels_started()
+    assert app.status(path, method="POST", token="") in (302, 403, 404)
+    assert app.status(path, method="POST") in (403, 404, 405)
+    assert app.kernels_started() == started
+
+
+def test_a_listed_notebook_runs_and_its_kernel_takes_no_code_from_a_browser(app, tmp_path):
+    import websocket
+
+    page = app.text("/voila/render/scorecard.ipynb")
+    kernel = re.search(r'"kernelId": ?"([0-9a-f-]{36})"', page).group(1)
+    address = f"{app.address.replace('http', 'ws')}/api/kernels/{kernel}/channels"
+    with pytest.raises(websocket.WebSocketBadStatusException):
+        websocket.create_connection(address, timeout=20)
+    socket = websocket.create_connection(f"{address}?token={serving.TOKEN}", timeout=2)
+    planted = tmp_path / "planted"
+    for number, kind in enumerate(("execute_request", "kernel_info_request")):
+        header = {"msg_id": str(number), "msg_type": kind, "username": "", "session": "t", "version": "5.3"}
+        content = {"code": f"open({str(planted)!r}, 'w')", "silent": False} if number == 0 else {}
+        socket.send(
+            json.dumps(
+                {
+                    "header": header,
+                    "parent_header": {},
+                    "metadata": {},
+                    "content": content,
+                    "channel": "shell",
+                }
+            )
+        )
+    assert answered(socket, "kernel_info_reply")  # the later message was dealt with
+    socket.close()
+    assert not planted.exists()
+
+
+def answered(socket, kind, seconds=30):
+    """Tell whether a kernel sends a message of a kind."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if f'"msg_type": "{kind}"' in str(socket.recv()):
+                return True
+        except TimeoutError:
+            continue
+        except Exception as error:
+            if "timed out" not in str(error):
+                raise
+    return False
 
 
 def test_editors_are_served_only_when_asked_for(example_cascade, tmp_path):

@@ -6,18 +6,25 @@ are rendered; whatever else is asked for is not found, and no kernel starts for 
 
 import re
 from collections.abc import Callable, Collection
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tornado.web import HTTPError, authenticated
 from voila.app import Voila
 from voila.handler import BaseVoilaHandler
 from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+from voila.static_file_handler import TemplateStaticFileHandler
 from voila.tornado.contentshandler import VoilaContentsHandler
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
 
-_REPLACED = (TornadoVoilaTreeHandler, TornadoVoilaHandler, VoilaContentsHandler, VoilaShutdownKernelHandler)
+_REPLACED = (
+    TornadoVoilaTreeHandler,
+    TornadoVoilaHandler,
+    VoilaContentsHandler,
+    VoilaShutdownKernelHandler,
+    TemplateStaticFileHandler,
+)
 _ELSEWHERE = re.compile(r'<link rel="stylesheet" href="https?://[^>]*>')
 
 
@@ -49,6 +56,18 @@ class ListedNotebook(TornadoVoilaHandler):
         if path not in self._listed:
             raise HTTPError(404)
         await super().get(path)
+
+
+class TemplateFile(TemplateStaticFileHandler):
+    """A file that belongs to a template; any other path is not found."""
+
+    @classmethod
+    def get_absolute_path(cls, root: str, path: str) -> str:
+        """Refuse what leads elsewhere; Voilà fails on it."""
+        parts = PurePosixPath(path).parts
+        if len(parts) < 3 or parts[1] != "static" or ".." in parts:
+            raise HTTPError(404)
+        return str(super().get_absolute_path(root, path))
 
 
 class LeftPage(VoilaShutdownKernelHandler):
@@ -95,10 +114,12 @@ class AppServer(Voila):
             "config": self.config,
             "listed": self._listed,
         }
+        below = self.server_url.rstrip("/")
         return [
             (self.server_url, StartPage, {**shared, "written": self._start}),
-            (self.server_url.rstrip("/") + r"/voila/render/(.*)", ListedNotebook, render),
-            (self.server_url.rstrip("/") + r"/voila/api/shutdown/(.*)", LeftPage),
+            (below + r"/voila/render/(.*)", ListedNotebook, render),
+            (below + r"/voila/api/shutdown/(.*)", LeftPage),
+            (below + r"/voila/templates/(.*)", TemplateFile),
             *kept,
         ]
 
