@@ -95,6 +95,25 @@ def start_page(read: Callable[[], Cascade], *, edit: bool) -> str:
     return _document(cascade.name, f"<ul>{rows}</ul><p class='foot'>{html.escape(foot)}</p>")
 
 
+def login_page(hidden: str, *, refused: bool) -> str:
+    """Return the page that asks for the token.
+
+    Parameters
+    ----------
+    hidden : str
+        HTML of the form's hidden field, which proves that it was this page that asked.
+    refused : bool
+        Whether another token was given just now.
+    """
+    why = "<p class='why' role='alert'>This is not the token.</p>" if refused else ""
+    form = (
+        f"<form method='post'>{hidden}<label>Token <input type='password' name='password' autofocus></label> "
+        "<button type='submit'>Enter</button></form>"
+    )
+    said = "<p>Whoever served this app has it: it stands in the address that was printed when the app started.</p>"
+    return _document("This app asks for a token", f"{said}{form}{why}")
+
+
 def _row(page: AppPage, closed: str) -> str:
     title, question = html.escape(page.title), html.escape(page.question)
     if closed:

@@ -17,6 +17,9 @@ from voila.static_file_handler import TemplateStaticFileHandler
 from voila.tornado.contentshandler import VoilaContentsHandler
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
+from voila.voila_identity_provider import VoilaLoginHandler
+
+from kpilab.delivery.app_pages import login_page
 
 _REPLACED = (
     TornadoVoilaTreeHandler,
@@ -42,6 +45,13 @@ class StartPage(BaseVoilaHandler):
         self.finish(self._written())
 
 
+class AskForToken(VoilaLoginHandler):
+    """The page that asks for the token, and for nothing else."""
+
+    def _render(self, message: dict[str, str] | None = None) -> None:
+        self.finish(login_page(self.xsrf_form_html(), refused=bool(message)))
+
+
 class ListedNotebook(TornadoVoilaHandler):
     """A notebook on the list; any other is not found."""
 
@@ -61,13 +71,12 @@ class ListedNotebook(TornadoVoilaHandler):
 class TemplateFile(TemplateStaticFileHandler):
     """A file that belongs to a template; any other path is not found."""
 
-    @classmethod
-    def get_absolute_path(cls, root: str, path: str) -> str:
+    def parse_url_path(self, url_path: str) -> str:
         """Refuse what leads elsewhere; Voilà fails on it."""
-        parts = PurePosixPath(path).parts
+        parts = PurePosixPath(url_path).parts
         if len(parts) < 3 or parts[1] != "static" or ".." in parts:
             raise HTTPError(404)
-        return str(super().get_absolute_path(root, path))
+        return str(super().parse_url_path(url_path))
 
 
 class LeftPage(VoilaShutdownKernelHandler):
@@ -105,6 +114,7 @@ class AppServer(Voila):
 
     def init_handlers(self) -> list[Any]:
         """Return Voilà's handlers without those that read or list the folder, and with ours."""
+        self.identity_provider.login_handler_class = AskForToken
         kept = [each for each in super().init_handlers() if each[1] not in _REPLACED]
         kept = [each for each in kept if "/voila/files/" not in each[0]]
         shared = {"voila_configuration": self.voila_configuration}

@@ -11,6 +11,12 @@ from tests.browser.test_builder_in_lab import Builder
 from tests.serving import SECONDS, TOKEN, serve_app
 
 WIDGET = ".jp-OutputArea-output .jupyter-widgets"
+DRAWN = "() => [...document.querySelectorAll('.jupyter-widgets svg')].map(e => e.innerHTML).join()"
+NUMBERS = "() => [...document.querySelectorAll('.widget-readout')].map(e => e.innerText)"
+MOVED = f"""was => {{
+  const now = ({NUMBERS})();
+  return now[0] !== was[0] && now.slice(1).some((each, i) => each !== was[i + 1]);
+}}"""
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +61,13 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_who_has_no_token_is_asked_for_it(app, page):
+def test_who_has_no_token_is_asked_for_it(app, page, chromium_page):
     page.goto(app.address)
     page.locator("input[type=password]").fill("not the token")
     page.locator("input[type=password]").press("Enter")
-    page.get_by_text("Invalid").first.wait_for()
+    page.get_by_text("This is not the token").wait_for()
+    assert len(chromium_page.errors) == 1
+    assert "401" in chromium_page.errors.pop()
     assert page.get_by_role("link", name="Scorecard").count() == 0
     page.locator("input[type=password]").fill(TOKEN)
     page.locator("input[type=password]").press("Enter")
@@ -80,7 +88,7 @@ def test_every_listed_page_opens_with_its_widgets(app, page, folder, screens):
     shown = {
         "Scorecard": "A&E patients seen within four hours",
         "Links": "Assumed because",
-        "Actions": "Redesign of urgent care",
+        "Actions": "Six Essential Actions",
         "Pay": "share of target pay",
     }
     for name, text in shown.items():
@@ -95,22 +103,14 @@ def test_a_slider_moves_numbers_and_chart_and_nothing_is_written(app, page, fold
     before = contents(folder)
     enter(page, app, "Targets")
     page.locator(".noUi-handle").first.wait_for()
-    readouts = page.locator(".widget-readout")
-    chart = page.locator(f"{WIDGET} svg").last
-    numbers, drawn = readouts.all_inner_texts(), chart.inner_html()
+    assert page.get_by_role("button", name="Save…").count() == 0
+    numbers, drawn = page.evaluate(NUMBERS), page.evaluate(DRAWN)
     page.locator(".noUi-handle").first.focus()
-    for _ in range(5):
+    for _ in range(12):
         page.keyboard.press("ArrowLeft")
-    page.wait_for_function(
-        "now => [...document.querySelectorAll('.widget-readout')].slice(1).some((e, i) => e.innerText !== now[i + 1])",
-        arg=numbers,
-    )
-    assert readouts.first.inner_text() != numbers[0]
+    page.wait_for_function(MOVED, arg=numbers)
     page.get_by_text("residual 0").wait_for()
-    page.wait_for_function(
-        "was => ![...document.querySelectorAll('.jupyter-widgets svg')].some(e => e.innerHTML === was)",
-        arg=drawn,
-    )
+    page.wait_for_function(f"was => ({DRAWN})() !== was", arg=drawn)
     page.screenshot(path=screens / "app_targets.png")
     assert contents(folder) == before
 
@@ -119,13 +119,11 @@ def test_a_lever_moved_redraws_what_follows(app, page, screens):
     enter(page, app, "What if")
     page.locator(".noUi-handle").first.wait_for()
     said = page.locator(f"{WIDGET} code", has_text="kl.what_if").first
-    before, drawn = said.inner_text(), page.locator(f"{WIDGET} svg").first.inner_html()
+    said.wait_for()
+    before, drawn = said.inner_text(), page.evaluate(DRAWN)
     page.locator(".noUi-handle").first.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(
-        "was => ![...document.querySelectorAll('.jupyter-widgets svg')].some(e => e.innerHTML === was)",
-        arg=drawn,
-    )
+    page.wait_for_function(f"was => ({DRAWN})() !== was", arg=drawn)
     assert said.inner_text() != before
     page.screenshot(path=screens / "app_what_if.png")
 

@@ -61,9 +61,13 @@ class LinkChooser(ipywidgets.VBox):
 
     def __init__(self, links: LinkResults):
         self._links = links
-        options = [(f"{r.cause} → {r.effect} ({r.verdict})", position) for position, r in enumerate(links)]
+        name = {kpi.id: kpi.name for kpi in links.cascade.kpis}
+        options = [
+            (f"{name[r.cause]} → {name[r.effect]} ({r.verdict})", position)
+            for position, r in enumerate(links)
+        ]
         self.link = ipywidgets.Dropdown(
-            options=options, description="Link", style=_WIDE, layout={"width": "520px"}
+            options=options, description="Link", style=_WIDE, layout={"width": "720px"}
         )
         self.output, self.code = ipywidgets.HTML(), ipywidgets.HTML()
         super().__init__([self.link, self.code, self.output])
@@ -82,9 +86,13 @@ class ActionChooser(ipywidgets.VBox):
 
     def __init__(self, actions: ActionResults):
         self._actions = actions
-        options = [(f"{r.action.id} → {r.kpi} ({r.verdict})", position) for position, r in enumerate(actions)]
+        name = {kpi.id: kpi.name for kpi in actions.cascade.kpis}
+        options = [
+            (f"{r.action.name or r.action.id} → {name.get(r.kpi, r.kpi)} ({r.verdict})", position)
+            for position, r in enumerate(actions)
+        ]
         self.action = ipywidgets.Dropdown(
-            options=options, description="Action", style=_WIDE, layout={"width": "520px"}
+            options=options, description="Action", style=_WIDE, layout={"width": "720px"}
         )
         self.output, self.code = ipywidgets.HTML(), ipywidgets.HTML()
         super().__init__([self.action, self.code, self.output])
@@ -113,7 +121,7 @@ class TargetChooser(ipywidgets.VBox):
             options=[(kpi.name, kpi.id) for kpi in cascade.kpis],
             description="KPI",
             style=_WIDE,
-            layout={"width": "520px"},
+            layout={"width": "720px"},
         )
         self.unit = ipywidgets.Dropdown(
             options=[(unit.name, unit.id) for unit in parents],
