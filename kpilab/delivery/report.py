@@ -9,7 +9,7 @@ processes would run the caller's script anew.
 import html
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
@@ -112,7 +112,7 @@ def run_reports(
     units: Literal["all"] | Sequence[str] = "all",
     period: object = None,
     folder: str | os.PathLike[str] = "reports",
-    progress: bool = True,
+    progress: bool | Callable[[int, int], None] = True,
 ) -> ReportRun:
     """Run a report template for many units, and write an index page with the map.
 
@@ -130,8 +130,9 @@ def run_reports(
         Default: the last complete period.
     folder : path
         Reports go to ``<folder>/<cascade>/<period>/``.
-    progress : bool
-        Show a progress bar on stderr.
+    progress : bool or callable
+        Show a progress bar on stderr; or a function that is told how many of how many reports are written. What
+        it raises ends the run: no further report is begun, and no index is written.
 
     Returns
     -------
@@ -151,10 +152,12 @@ def run_reports(
     for job in {job.template: job for job in jobs}.values():
         stop_on(parameter_problems(template_path(job.template), dict(job.parameters)))
     target.mkdir(parents=True, exist_ok=True)
-    links = fit_links(cascade, history)
+    told = _bar(len(jobs)) if progress is True else progress or (lambda done, total: None)
+    told(0, len(jobs))
+    links = fit_links(cascade, history, progress=lambda done, total: told(0, len(jobs)))
     shared = [links, evaluate_actions(cascade, history)] if template in ("unit", "all") else [links]
     with shared_results(history, *shared):
-        outcome = _run_all(jobs, progress)
+        outcome = _run_all(jobs, told)
     table = pd.DataFrame([_row(job, outcome[job]) for job in jobs], columns=COLUMNS)
     index = _write_index(links, history, span, table, target)
     return ReportRun(cascade.name, span, index, table)
@@ -183,7 +186,7 @@ def run_template(
     path = template_path(os.fspath(template))
     stop_on(parameter_problems(path, parameters))
     job = Job(str(path), "", Path(notebook).stem, tuple(parameters.items()), Path(notebook), Path())
-    problem = _run_all([job], progress=False)[job]
+    problem = _run_all([job])[job]
     if problem:
         raise one_problem(path.name, problem)
     return job.page
@@ -257,23 +260,34 @@ def _row(job: Job, problem: str) -> tuple[str, ...]:
     return (job.template, job.unit, job.name, status, str(job.page), str(job.notebook), problem)
 
 
-def _run_all(jobs: list[Job], progress: bool) -> dict[Job, str]:
+def _run_all(jobs: list[Job], told: Callable[[int, int], None] = lambda done, total: None) -> dict[Job, str]:
     """Run every job and write its files as it ends; return its problem, or ''."""
-    from tqdm import tqdm
-
     outcome: dict[Job, str] = {}
     pool = ThreadPoolExecutor(min(WORKERS, len(jobs)))
     try:
         waiting: dict[Future[tuple[Any, str]], Job] = {pool.submit(_executed, job): job for job in jobs}
-        with tqdm(total=len(jobs), desc="reports", unit="report", disable=not progress) as bar:
-            for done in as_completed(waiting):
-                job, (notebook, problem) = waiting[done], done.result()
-                _write(job, notebook, problem)
-                outcome[job] = problem
-                bar.update()
+        for done in as_completed(waiting):
+            job, (notebook, problem) = waiting[done], done.result()
+            _write(job, notebook, problem)
+            outcome[job] = problem
+            told(len(outcome), len(jobs))
     finally:
         pool.shutdown(cancel_futures=True)
     return outcome
+
+
+def _bar(total: int) -> Callable[[int, int], None]:
+    """Return a progress bar on stderr, to be told how many reports are written."""
+    from tqdm import tqdm
+
+    bar = tqdm(total=total, desc="reports", unit="report")
+
+    def told(done: int, total: int) -> None:
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+    return told
 
 
 def _executed(job: Job) -> tuple[Any, str]:

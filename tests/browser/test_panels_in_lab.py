@@ -18,6 +18,8 @@ TARGETS = (
 WHAT_IF = 'panel = kl.Panel("what_if", cascade, history, links=links)\npanel'
 PAY = 'panel = kl.Panel("pay", cascade, history, plan="boards")\npanel'
 
+REPORT = 'panel = kl.Panel("report", cascade, history, units=("S08000015",))\npanel'
+
 
 class PanelPage:
     """What a person does with a panel on the page."""
@@ -155,3 +157,15 @@ def test_a_pay_plan_is_dragged_with_the_mouse(lab):
     panel.says(begun)
     assert panel.readout("threshold: payout") == "50%"
     lab.screenshot("pay_panel", full_page=True)
+
+
+def test_reports_are_run_beside_the_page_and_their_links_lead_to_the_pages(lab):
+    panel = opened(lab, REPORT)
+    panel.button("Run").click()
+    panel.says("Writing reports")
+    assert lab.kernel("panel.work.going_on") == "True"
+    panel.output.get_by_text("1 report written, 0 failed").wait_for(timeout=3 * SECONDS * 1000)
+    lab.screenshot("report_panel", full_page=True)
+    panel.output.get_by_text("S08000015.html").click()
+    page = panel.page.locator(".jp-HTMLViewer iframe").content_frame
+    page.locator("h1", has_text="NHS Ayrshire and Arran").wait_for()

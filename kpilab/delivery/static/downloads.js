@@ -1,10 +1,6 @@
 // Buttons that save what a panel shows. The kernel is asked for the text when a button is pressed; the file is
 // made here, so that it works wherever widgets do.
-const KINDS = [
-  ["svg", "Chart as SVG"],
-  ["png", "Chart as PNG"],
-  ["csv", "Table as CSV"],
-];
+const LABELS = { svg: "Chart as SVG", png: "Chart as PNG", csv: "Table as CSV" };
 const TYPES = { svg: "image/svg+xml", csv: "text/csv" };
 
 function save(blob, name) {
@@ -33,11 +29,11 @@ async function drawn(svg) {
 
 function render({ model, el }) {
   el.style.display = "flex";
-  for (const [kind, label] of KINDS) {
+  for (const kind of model.get("kinds")) {
     const button = document.createElement("button");
     button.className = "lm-Widget jupyter-widgets jupyter-button widget-button";
     button.style.width = "auto";
-    button.textContent = label;
+    button.textContent = LABELS[kind];
     button.onclick = () => model.send({ kind });
     el.append(button);
   }

@@ -6,6 +6,7 @@ from typing import Any
 
 import anywidget
 import pandas as pd
+import traitlets
 
 from kpilab.delivery.charts import Chart
 
@@ -22,23 +23,28 @@ class Downloads(anywidget.AnyWidget):
     ----------
     chart, table, name : callable
         Give what is to be saved, and under which name, without its ending.
+    kinds : tuple of str
+        Which buttons there are.
     """
 
     _esm = _STATIC / "downloads.js"
+    kinds: Any = traitlets.List().tag(sync=True)
 
     def __init__(
         self,
         chart: Callable[[], Chart],
         table: Callable[[], pd.DataFrame],
         name: Callable[[], str],
+        *,
+        kinds: tuple[str, ...] = ("svg", "png", "csv"),
     ):
-        super().__init__()
+        super().__init__(kinds=list(kinds))
         self._chart, self._table, self._name = chart, table, name
         self.on_msg(self._heard)
 
     def _heard(self, widget: object, message: dict[str, Any], buffers: object) -> None:
         kind = str(message.get("kind"))
-        if kind in ("svg", "png", "csv"):
+        if kind in self.kinds:
             self.send({"kind": kind, "name": f"{self._name()}.{kind}", "text": self.text_of(kind)})
 
     def text_of(self, kind: str) -> str:

@@ -60,6 +60,8 @@ class Frame(Quiet, ipywidgets.VBox):
     """
 
     doing = "Working…"
+    kinds: tuple[str, ...] = ("svg", "png", "csv")
+    """What can be downloaded."""
 
     def __init__(self, cascade: Cascade, title: str, note: str = ""):
         self._cascade = cascade
@@ -75,7 +77,9 @@ class Frame(Quiet, ipywidgets.VBox):
         self.undo_button = _button("Undo", "undo", self.undo)
         self.redo_button = _button("Redo", "repeat", self.redo)
         self.reset_button = _button("Reset", "refresh", self.reset, "Back to the beginning")
-        self.downloads = Downloads(lambda: self.picture, lambda: self.table, self._file_name)
+        self.downloads = Downloads(
+            lambda: self.picture, lambda: self.table, self._file_name, kinds=self.kinds
+        )
         self.problem, self.code, self.chart = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         super().__init__()
 

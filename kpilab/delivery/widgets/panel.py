@@ -7,15 +7,23 @@ from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.problems import did_you_mean, one_problem
 
-_PANELS = {"targets": "TargetPanel", "what_if": "WhatIfPanel", "pay": "PayPanel"}
+_PANELS = {
+    "targets": "TargetPanel",
+    "what_if": "WhatIfPanel",
+    "pay": "PayPanel",
+    "report": "ReportPanel",
+}
 
 
 def Panel(verb: str, cascade: Cascade, history: History, **options: Any) -> Any:
     """Build the controls and charts of a verb; what they do, a line of code beside them does too.
 
+    The panel is there at once. What takes longer than a moment is worked out beside the page, and a cell that reads
+    a result of the panel (``panel.plan``, ``.scenario``, ``.results``, ``.run_result``) waits for it.
+
     Parameters
     ----------
-    verb : {"targets", "what_if", "pay"}
+    verb : {"targets", "what_if", "pay", "report"}
     cascade : Cascade
     history : History
     **options
