@@ -9,6 +9,7 @@ import pytest
 
 import kpilab as kl
 from kpilab.decisions.interventions import read_changes
+from kpilab.evidence.joint import studentized_wild_errors
 from tests.simulated import chain, simulated
 
 PINNED = ["kpi", "unit", "level", "period", "baseline", "median", "conf_low", "conf_high", "p_target"]
@@ -117,6 +118,19 @@ def test_wild_bootstrap_and_clustered_draws_agree(chain_of_three):
     }
     width = {how: row["effect_high"] - row["effect_low"] for how, row in by.items()}
     assert width["wild"] == pytest.approx(width["cluster"], rel=0.3)
+
+
+@pytest.mark.parametrize(("n_clusters", "quantile"), [(8, 2.365), (20, 2.093)])
+def test_wild_draws_of_few_clusters_reach_as_far_as_students_t(n_clusters, quantile):
+    """Scores alike in distribution: the 97.5 % quantile of t with one degree of freedom less than clusters (table)."""
+    rng = np.random.default_rng(n_clusters)
+    found = []
+    for seed in range(300):
+        scores = rng.normal(size=(n_clusters, 1))
+        scores -= scores.mean()
+        errors = studentized_wild_errors(scores, 999, seed)[0]
+        found.append(np.quantile(errors, 0.975) / np.sqrt((scores**2).sum()))
+    assert np.mean(found) == pytest.approx(quantile, abs=0.06)
 
 
 def test_contradicted_arrow_is_out_and_the_equation_estimated_without_it(tmp_path):

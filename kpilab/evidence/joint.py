@@ -103,11 +103,11 @@ class EffectEquation:
 
         `cluster` draws with the clustered covariance, each coefficient from Student's t with its own degrees
         of freedom; `wild` from the wild cluster bootstrap with Webb's weights, whose regressors are fixed, so
-        that no draw needs a refit.
+        that no draw needs a refit. What it draws is t, not the coefficient: with few clusters the coefficient alone
+        varies too little (Cameron, Gelbach & Miller 2008, Review of Economics and Statistics 90).
         """
         if inference == "wild":
-            weights, _ = cluster_weights(len(self.scores), "webb", n_draws, seed)
-            return self.estimate[:, None] + (weights @ self.scores).T
+            return self.estimate[:, None] + studentized_wild_errors(self.scores, n_draws, seed)
         rng = np.random.default_rng([seed, zlib.crc32(self.effect.encode())])
         value, vector = np.linalg.eigh(self.covariance)
         root = vector * np.sqrt(np.maximum(value, 0.0))
@@ -115,6 +115,23 @@ class EffectEquation:
         df, which = np.unique(self.df, return_inverse=True)
         spread = special.chdtri(df[:, None], rng.uniform(size=n_draws)) / df[:, None]
         return self.estimate[:, None] + root @ normal / np.sqrt(spread)[which]
+
+
+def studentized_wild_errors(scores: np.ndarray, n_draws: int, seed: int) -> np.ndarray:
+    """Return errors of coefficients, shape (k, n_draws): t of the wild cluster bootstrap times the standard error.
+
+    Parameters
+    ----------
+    scores : (G, k) array
+        What each cluster contributes to the estimation error.
+    """
+    n_clusters = len(scores)
+    weights, _ = cluster_weights(n_clusters, "webb", n_draws, seed)
+    errors = weights @ scores
+    spread = weights**2 @ scores**2 - errors**2 / n_clusters
+    least = np.finfo(float).tiny
+    drawn = np.sqrt(np.maximum(spread, least) * n_clusters / (n_clusters - 1))
+    return np.asarray((errors / drawn * np.sqrt((scores**2).sum(axis=0))).T)
 
 
 def fit_effect(
