@@ -267,3 +267,117 @@ def test_what_was_typed_is_text_everywhere(lab):
     assert lab.page.evaluate("() => window.ran") is None
     assert lab.page.locator(".jp-OutputArea-output img").count() == 0
     assert kl.read_cascade(lab.root / "planted").owner("person").name == PLANTED
+
+
+FIRM = (
+    "import kpilab as kl\nfrom kpilab.model.start import start_cascade",
+    "paths = start_cascade({name!r})\ncascade = kl.read_cascade({name!r})\nhistory = kl.read_history(cascade)",
+    "builder = kl.CascadeBuilder(cascade, history)\nbuilder",
+)
+
+
+def firm(lab, name):
+    """Show the builder of the starter's firm, with its history."""
+    lab.run(*(cell.format(name=name) for cell in FIRM))
+    return Builder(lab)
+
+
+def test_little_tables_and_lists_are_filled_by_mouse_and_saved(lab):
+    """Procedures, dated weights, starts, expected changes, exceptions: what only the file could say before."""
+    page = firm(lab, "tables")
+    page.look_at("Processes")
+    page.choose("Process", "Selling")
+    procedures = page.row("Procedures")
+    procedures.locator("button", has_text="row").click()
+    procedures.locator("input").nth(0).fill("offer")
+    procedures.get_by_text("'procedures.0.name' is missing").wait_for()
+    procedures.locator("input").nth(1).fill("Writing an offer")
+    procedures.locator("input").nth(2).fill("offer.md")
+    procedures.locator("select").select_option(label="Head of sales (sales_lead)")
+    page.press("Change")
+    page.says("unsaved change")
+    page.look_at("Goals and KPIs")
+    page.choose("Objective", "Grow with our customers")
+    weight = page.row("Weight")
+    weight.locator("input").nth(0).fill("0.5")
+    weight.locator("button", has_text="row").click()
+    weight.locator("input").nth(3).fill("2023-13")
+    weight.locator("input").nth(2).fill("0.7")
+    weight.get_by_text("'weight.0.from' is missing").wait_for()
+    weight.locator("input").nth(1).fill("2022-01")
+    weight.get_by_text("2023-13").wait_for()
+    weight.locator("input").nth(3).fill("2023-01")
+    page.press("Change")
+    page.says("2 unsaved changes")
+    page.look_at("Links")
+    page.output.locator("select[size] option", has_text="→").first.wait_for(state="attached")
+    page.output.locator("select[size]").first.select_option(index=1)
+    page.says("Link: calls->orders")
+    excepted = page.row("Except at")
+    excepted.locator("select").select_option(label="Ann (ann)")
+    excepted.locator("select").select_option(label="Ben (ben)")
+    lab.screenshot("builder_tables")
+    page.press("Change")
+    page.says("3 unsaved changes")
+    page.press("Save…")
+    page.press("Confirm and save")
+    page.says("everything is saved")
+    saved = kl.read_cascade(lab.root / "tables")
+    assert saved.named("processes", "selling").procedures[0].document == "offer.md"
+    assert [dated.weight for dated in saved.named("objectives", "grow").weight] == [0.5, 0.7]
+    assert saved.links[0].excluded == ("ann", "ben")
+
+
+def test_a_kpi_is_moved_up_to_another_factor_and_back_again(lab):
+    page = firm(lab, "moved")
+    page.choose("KPI", "Calls to customers")
+    for _ in range(3):
+        page.press("Up")
+    page.button("Up").and_(lab.page.locator(":disabled")).wait_for()
+    assert lab.kernel("[kpi.id for kpi in builder.cascade.kpis][0]") == "calls"
+    page.fill(Success_factor="skill", Parent="training_hours")
+    page.press("Change")
+    page.says("draft.change('kpis', 'calls'")
+    assert lab.kernel("builder.cascade.kpi('calls').parent") == "training_hours"
+    for _ in range(4):
+        page.press("Undo")
+    page.says("everything is saved")
+    assert lab.kernel("builder.cascade == cascade") == "True"
+    page.choose("Success factor", "Everyone keeps learning")
+    page.fill(Objective="grow")
+    page.press("Change")
+    page.says("unsaved change")
+    page.press("Undo")
+    page.says("everything is saved")
+    page.choose("Objective", "Be the firm people rely on")
+    page.fill(Supports_goal="learn")
+    page.row("Supports goal").get_by_text("support each other in a circle").wait_for()
+    assert page.button("Change").is_disabled()
+
+
+def test_what_history_says_stands_beside_the_field_and_children_are_ticked(lab):
+    page = firm(lab, "children")
+    page.choose("KPI", "Revenue")
+    page.fill(From="turnover")
+    page.row("From").get_by_text("turnover").first.wait_for()
+    page.says("error: kpi 'revenue'")
+    lab.screenshot("builder_history")
+    page.fill(From="revenue")
+    page.tick("company")  # none was ticked: it was at all levels
+    page.press("Change")
+    page.says("draft.change('kpis', 'revenue'")
+    page.press("Derive KPIs below…")
+    page.says("Measure 'Revenue' at level department too (3 units)")
+    page.press("One for each of 3 units")
+    page.says("A KPI of their own for departments")
+    row = page.output.locator(".widget-hbox", has=lab.page.locator("input[type=checkbox]")).last
+    row.locator("input[type=checkbox]").click()
+    row.locator("input[type=text]").first.fill("revenue_of_hills")
+    lab.screenshot("builder_children")
+    page.press("Do what is ticked")
+    page.says("draft.at_once(")
+    assert lab.kernel("builder.cascade.kpi('revenue').levels") == "('company', 'department')"
+    assert lab.kernel("builder.cascade.kpi('revenue_of_hills').owner") == "hills_head"
+    page.press("Undo")
+    page.says("draft.undo()")
+    assert lab.kernel("builder.cascade.kpi('revenue').levels") == "('company',)"

@@ -167,14 +167,14 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
 
     def _heard(self) -> None:
         """Follow the draft, whoever edited it."""
-        self._lines = [*self._lines, self.draft.code][-MOST_LINES_OF_CODE:]
-        lines = "".join(f"<div><code>{html.escape(line)}</code></div>" for line in self._lines)
-        style = "color:#555;margin-top:6px;overflow-wrap:anywhere;line-height:1.4"
-        self.code.value = f"<div style='{style}'>What you just did in code:{lines}</div>"
         if not self._exists(self._place):
             self._place = WHOLE
         self._list()
         self._open(self._place)
+        self._lines = [*self._lines, self.draft.code][-MOST_LINES_OF_CODE:]
+        lines = "".join(f"<div><code>{html.escape(line)}</code></div>" for line in self._lines)
+        style = "color:#555;margin-top:6px;overflow-wrap:anywhere;line-height:1.4"
+        self.code.value = f"<div style='{style}'>What you just did in code:{lines}</div>"
 
     def _exists(self, place: Place) -> bool:
         try:

@@ -147,7 +147,10 @@ def _judged(
         known = {each.what for each in _findings(before)}
         brought_in = [each for each in refused if each.what not in known]
         if brought_in:
-            problems = [Problem(REFUSED[each.rule], f"{each.what}; {each.remedy}") for each in brought_in]
+            first = {
+                each.rule: each for each in reversed(brought_in)
+            }.values()  # a circle is told from each end
+            problems = [Problem(REFUSED[each.rule], f"{each.what}; {each.remedy}") for each in first]
             return Judgement(problems, (), None, noun)
     return Judgement((), about(found, noun, entry), after, noun, entry)
 
