@@ -122,6 +122,27 @@ def test_names_are_text(data):
     assert "<img" not in panel.residual.value + panel.chart.value + panel.title.value
 
 
+def test_without_options_it_begins_with_the_target_in_force_or_where_the_unit_stands(data):
+    cascade, history = data
+    panel = kl.Panel("targets", cascade, history)
+    kpi, root = cascade.kpis[0].id, cascade.roots()[0].id
+    now = kl.roll_up(cascade, history).of_unit(root).tidy().set_index("kpi").loc[kpi]
+    assert panel.plan.kpi.id == kpi
+    assert np.isnan(now["target"])
+    assert panel.plan.target == pytest.approx(now["actual"])
+    aimed = cascade.replace(targets=[{"kpi": cascade.kpis[-1].id, "target": 0.75}])
+    panel = kl.Panel("targets", aimed, history)
+    assert (panel.plan.kpi.id, panel.plan.target) == (cascade.kpis[-1].id, 0.75)
+
+
+def test_what_if_without_links_tests_them_itself(drivers):
+    cascade, history, links = drivers
+    alone, given = kl.Panel("what-if", cascade, history), kl.Panel("what_if", cascade, history, links=links)
+    for panel in (alone, given):
+        panel.levers["x"].value = panel.levers["x"].max
+    pd.testing.assert_frame_equal(alone.scenario.tidy(), given.scenario.tidy())
+
+
 def test_there_is_no_panel_for_an_unknown_verb(data):
     with pytest.raises(InputError, match="no panel for 'target'; did you mean 'targets'"):
         kl.Panel("target", *data)

@@ -7,7 +7,6 @@ import html
 from typing import Any
 
 import ipywidgets
-import numpy as np
 
 from kpilab.delivery.action_pages import action_page
 from kpilab.delivery.link_pages import link_page
@@ -115,7 +114,6 @@ class TargetChooser(ipywidgets.VBox):
 
     def __init__(self, cascade: Cascade, history: History):
         self._cascade, self._history = cascade, history
-        self._card = roll_up(cascade, history).table
         parents = [unit for unit in cascade.units if cascade.children(unit.id)]
         self.kpi = ipywidgets.Dropdown(
             options=[(kpi.name, kpi.id) for kpi in cascade.kpis],
@@ -146,21 +144,10 @@ class TargetChooser(ipywidgets.VBox):
                 self._history,
                 kpi=self.kpi.value,
                 unit=self.unit.value,
-                target=self._target(),
             )
         except InputError as error:
             self.panel = ipywidgets.HTML("".join(said(each.message, BAD) for each in error.problems))
         self.children = [ipywidgets.HBox([self.kpi, self.unit]), self.panel]
-
-    def _target(self) -> float:
-        kpi, unit = self.kpi.value, self.unit.value
-        rows = self._card[(self._card["kpi"] == kpi) & (self._card["unit"] == unit)]
-        known = rows[["target", "actual"]].to_numpy(dtype=float).ravel()
-        known = known[~np.isnan(known)]
-        if not known.size:
-            names = f"{self._cascade.unit(unit).name} has no value of '{self._cascade.kpi(kpi).name}'"
-            raise one_problem("target", f"{names} to begin with; choose another")
-        return float(known[0])
 
 
 def _line(code: str) -> str:

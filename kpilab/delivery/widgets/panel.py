@@ -13,6 +13,7 @@ _PANELS = {
     "pay": "PayPanel",
     "report": "ReportPanel",
 }
+_ALSO_CALLED = {"what-if": "what_if", "reports": "report"}
 
 
 def Panel(verb: str, cascade: Cascade, history: History, **options: Any) -> Any:
@@ -28,14 +29,16 @@ def Panel(verb: str, cascade: Cascade, history: History, **options: Any) -> Any:
     history : History
     **options
         What the panel begins with: the keyword arguments of the verb, e.g.
-        ``kpi="seen_within_4h", target=0.8, period="2024-03"``.
+        ``kpi="seen_within_4h", target=0.8, period="2024-03"``. Without any, targets begins with the first KPI that
+        has a target in force and with that target, what_if with the arrows as `fit_links` judges them.
 
     Raises
     ------
     InputError
         When there is no panel for the verb, or it cannot begin with these options.
     """
-    if verb not in _PANELS:
+    name = _ALSO_CALLED.get(verb, verb)
+    if name not in _PANELS:
         raise one_problem("verb", f"no panel for '{verb}'; {did_you_mean(verb, _PANELS)}")
-    module = import_module(f"kpilab.delivery.widgets.{verb}")
-    return getattr(module, _PANELS[verb])(cascade, history, **options)
+    module = import_module(f"kpilab.delivery.widgets.{name}")
+    return getattr(module, _PANELS[name])(cascade, history, **options)

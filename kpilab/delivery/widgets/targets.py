@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import numpy as np
 import pandas as pd
 
 from kpilab.delivery.plans import plan_chart
@@ -16,8 +17,10 @@ from kpilab.delivery.widgets.work import Report
 from kpilab.model.cascade import Cascade
 from kpilab.model.draft import Draft
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi, Unit
 from kpilab.model.saving import as_written
-from kpilab.problems import InputError
+from kpilab.problems import InputError, one_problem
+from kpilab.scorecard.rollup import roll_up
 from kpilab.scorecard.target_plan import TargetPlan, probability_text
 from kpilab.scorecard.targets import allocate_targets
 from kpilab.show import quantity
@@ -79,14 +82,16 @@ class TargetPanel(Frame):
     """
 
     def __init__(
-        self, cascade: Cascade, history: History, *, kpi: str, target: float | str, period: object = None,
-        method: TargetMethod = "capability", unit: str | None = None, locked: dict[str, float] | None = None,
+        self, cascade: Cascade, history: History, *, kpi: str | None = None, target: float | str | None = None,
+        period: object = None, method: TargetMethod = "capability", unit: str | None = None,
+        locked: dict[str, float] | None = None,
     ):  # fmt: skip
-        noun, whole = cascade.kpi(kpi), cascade.unit(unit) if unit else cascade.roots()[0]
+        whole = cascade.unit(unit) if unit else cascade.roots()[0]
+        noun = cascade.kpi(kpi or _first_with_target(cascade))
         super().__init__(cascade, f"{whole.name}: {noun.name}, targets")
         self._history, self._measure = history, noun.unit_of_measure
-        self._asked: dict[str, Any] = {"kpi": kpi, "period": period, "unit": unit}
-        self._wanted: float | str = target
+        self._asked: dict[str, Any] = {"kpi": noun.id, "period": period, "unit": unit}
+        self._wanted: float | str = target_now(cascade, history, noun, whole) if target is None else target
         self._locked = dict(locked or {})
         self._rows: dict[str, ChildRow] = {}
         self._level: str | None = None
@@ -258,6 +263,30 @@ class TargetPanel(Frame):
 
     def _file_name(self) -> str:
         return file_name("targets", self._asked["kpi"], self.plan.unit, self.plan.span)
+
+
+def target_now(cascade: Cascade, history: History, kpi: Kpi, unit: Unit) -> float:
+    """Return the target in force or, without one, where the unit stands.
+
+    Raises
+    ------
+    InputError
+        When the unit has neither.
+    """
+    rows = roll_up(cascade, history).of_unit(unit.id).table
+    known = rows.loc[rows["kpi"] == kpi.id, ["target", "actual"]].to_numpy(dtype=float).ravel()
+    known = known[~np.isnan(known)]
+    if not known.size:
+        raise one_problem("target", f"{unit.name} has no value of '{kpi.name}' to begin with; choose another")
+    return float(known[0])
+
+
+def _first_with_target(cascade: Cascade) -> str:
+    """Return the first KPI that has a target or, where none has, the first one."""
+    if not cascade.kpis:
+        raise one_problem("kpi", "there is none yet; add one first")
+    aimed = {target.kpi for target in cascade.targets}
+    return next((kpi.id for kpi in cascade.kpis if kpi.id in aimed), cascade.kpis[0].id)
 
 
 def _range(row: Any, unit_of_measure: str) -> tuple[float, float, float]:

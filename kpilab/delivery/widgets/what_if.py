@@ -12,7 +12,7 @@ from kpilab.decisions.whatif import WhatIf, prepare_what_if
 from kpilab.delivery.fans import fan_charts
 from kpilab.delivery.widgets.frame import Answer, Frame, State, file_name, free_of_noise
 from kpilab.delivery.widgets.work import Report
-from kpilab.evidence.links import LinkResults
+from kpilab.evidence.links import LinkResults, fit_links
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.model.nouns import Kpi
@@ -39,7 +39,7 @@ class WhatIfPanel(Frame):
         cascade: Cascade,
         history: History,
         *,
-        links: LinkResults,
+        links: LinkResults | None = None,
         levers: Iterable[str] | None = None,
         unit: str | None = None,
         horizon: int = 12,
@@ -47,10 +47,11 @@ class WhatIfPanel(Frame):
     ):
         self._unit = cascade.unit(unit).id if unit else cascade.roots()[0].id
         super().__init__(cascade, f"What if, {cascade.unit(self._unit).name}")
-        self._history, self._links, self._horizon = history, links, horizon
+        self._history, self._horizon = history, horizon
+        self._links = links or fit_links(cascade, history)
         self._kpis = None if kpis is None else tuple(kpis)
         self._prepared: WhatIf | None = None
-        chosen = _levers_of(cascade, links) if levers is None else tuple(levers)
+        chosen = _levers_of(cascade, self._links) if levers is None else tuple(levers)
         self.levers = {kpi: self._slider(cascade.kpi(kpi)) for kpi in chosen}
         self.sentences = ipywidgets.HTML()
         self._watch(*self.levers.values())
