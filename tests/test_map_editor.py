@@ -1,6 +1,8 @@
 """The kernel's side of the map editor: what the page asks is done by the draft, and tested as fit_links tests it."""
 
+import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -225,6 +227,19 @@ def test_status_colours_say_their_status_in_words_too(editor, example):
     nation = kl.roll_up(cascade, history).at("nation").table.set_index("kpi")["status"]
     labels = {n["entry"]: n["label"] for n in editor.scene["nodes"] if n["kind"] == "kpi"}
     assert all(labels[kpi].endswith(status) for kpi, status in nation.items())
+
+
+def test_the_bundle_was_made_of_the_sources_beside_it(project_root):
+    """`make javascript` writes both sums into the first line."""
+    folder = project_root / "javascript"
+    sources = hashlib.sha256()
+    names = [p.name for p in folder.iterdir() if p.suffix in {".js", ".mjs"} or p.name == "package.json"]
+    for name in sorted(names):
+        sources.update(f"{name}\n".encode() + (folder / name).read_bytes())
+    bundle = (project_root / "kpilab" / "delivery" / "static" / "map_editor.js").read_bytes()
+    first, _, rest = bundle.partition(b"\n")
+    told = re.findall(r"[0-9a-f]{64}", first.decode())
+    assert told == [sources.hexdigest(), hashlib.sha256(rest).hexdigest()], "run: make javascript"
 
 
 def test_the_bundle_names_no_host_to_load_from_and_brings_its_licences(project_root):

@@ -381,3 +381,25 @@ def test_what_history_says_stands_beside_the_field_and_children_are_ticked(lab):
     page.press("Undo")
     page.says("draft.undo()")
     assert lab.kernel("builder.cascade.kpi('revenue').levels") == "('company',)"
+
+
+def test_a_restarted_kernel_is_said_and_the_edits_come_back(lab):
+    cells = "import kpilab as kl\nbuilder = kl.CascadeBuilder(kl.read_cascade('restarted'))\nbuilder"
+    lab.run("import shutil\nshutil.copytree('data/nhs-scotland', 'restarted')", cells)
+    page = Builder(lab)
+    assert lab.page.locator(".kl-lost:visible").count() == 0
+    page.look_at("Owners")
+    page.add("Owner", Name="Head of theatres", Id="theatres")
+    page.says("unsaved change")
+    lab.restart_kernel()
+    lost = lab.page.locator(".kl-lost:visible")
+    lost.get_by_text("The kernel was restarted").wait_for()
+    assert "Run its cell again" in lost.inner_text()
+    assert "Edits that were not saved are kept" in lost.inner_text()
+    lab.screenshot("builder_lost")
+    lab.run(cells, name="again")
+    page = Builder(lab)
+    page.press("Bring them back")
+    page.says("unsaved change")
+    assert lab.kernel("builder.cascade.owner('theatres').name") == "Head of theatres"
+    assert lab.page.locator(".kl-lost:visible").count() == 0

@@ -29,6 +29,7 @@ from kpilab.delivery.widgets.judging import (
     named_elsewhere,
     renamed_levels,
 )
+from kpilab.delivery.widgets.kernel_watch import AGAIN, KEPT, KernelWatch
 from kpilab.delivery.widgets.outline import NOUNS, SINGULAR, VIEWS, outline
 from kpilab.delivery.widgets.save_page import RecoveryBanner
 from kpilab.delivery.widgets.side_pages import button, heading
@@ -121,7 +122,8 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
         )
         self.page = ipywidgets.VBox(layout={"flex": "1 1 auto", "padding": "0 0 0 18px", "min_width": "0"})
         self.code = ipywidgets.HTML()
-        super().__init__([self.banner, bar, ipywidgets.HBox([left, self.page]), self.code])
+        watch = KernelWatch(f"{AGAIN} {KEPT}")
+        super().__init__([watch, self.banner, bar, ipywidgets.HBox([left, self.page]), self.code])
         self.view.observe(lambda change: self._list(), "value")
         self.entries.observe(lambda change: self._chosen(), "index")
 

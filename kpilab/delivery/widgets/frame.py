@@ -14,6 +14,7 @@ import pandas as pd
 from kpilab.delivery.charts import Chart
 from kpilab.delivery.widgets.downloads import Downloads
 from kpilab.delivery.widgets.drafted import Quiet
+from kpilab.delivery.widgets.kernel_watch import KernelWatch
 from kpilab.delivery.widgets.work import Report, Work
 from kpilab.model.cascade import Cascade
 from kpilab.problems import InputError, one_problem
@@ -138,7 +139,7 @@ class Frame(Quiet, ipywidgets.VBox):
         self.buttons = ipywidgets.HBox(
             [self.undo_button, self.redo_button, self.reset_button, *save, self.downloads]
         )
-        self.children = [self.title, self.buttons, self.work, self.problem, *parts]
+        self.children = [self.title, KernelWatch(), self.buttons, self.work, self.problem, *parts]
         self._now = self._first = self._state()
         self._ask()
         if self._shown is None and self._refusal is not None:
