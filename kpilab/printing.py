@@ -9,18 +9,30 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from kpilab.model.checks import CheckReport
     from kpilab.show import Result
 
 
-def print_result(result: "Result", as_json: bool) -> None:
-    """Print a result: its sentences and its whole table, or all of it as JSON."""
+def print_result(result: "Result", as_json: bool, *more: "pd.DataFrame") -> None:
+    """Print a result: its sentences, its whole table and more tables; or itself as JSON."""
     if as_json:
         print_json(result.glance().iloc[0].to_dict(), result.tidy().to_dict("records"))
     else:
         from kpilab.show import table_text
 
-        table = result.shown()
+        tables = [table_text(table, len(table)) for table in (result.shown(), *more)]
+        print("\n".join((result.title, result.text, "", "\n\n".join(tables))).rstrip())
+
+
+def print_table(result: "Result", table: "pd.DataFrame", as_json: bool) -> None:
+    """Print another table of a result than its own."""
+    if as_json:
+        print_json(result.glance().iloc[0].to_dict(), table.to_dict("records"))
+    else:
+        from kpilab.show import table_text
+
         print("\n".join((result.title, result.text, "", table_text(table, len(table)))).rstrip())
 
 

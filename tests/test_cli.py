@@ -1,6 +1,7 @@
 """The command line: strict JSON on stdout and nothing else, and the exit codes of DESIGN.md."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -141,6 +142,56 @@ def test_score_of_one_level_and_one_unit(starter, capsys):
 )
 def test_wrong_options_are_bad_input(arguments, line, starter, capsys):
     assert run(capsys, "score", starter, *arguments) == (2, "", line + "\n")
+
+
+def test_causes_are_printed_with_what_is_unexplained(starter, capsys):
+    code, out, _ = run(capsys, "explain", starter, "--kpi", "orders", "--causes")
+    assert code == 0
+    assert "account for" in out
+    assert [line.split()[0] for line in out.splitlines() if line][-1] == "unexplained"
+
+
+def test_trace_follows_kpis_or_objectives(starter, capsys):
+    rows = strict(run(capsys, "trace", starter, "--level", "person", "--json")[1])["rows"]
+    assert {row["level"] for row in rows} == {"person"}
+    assert next(row["above"] for row in rows if row["kpi"] == "revenue") == "revenue at department"
+    rows = strict(run(capsys, "trace", starter, "--objectives", "--json")[1])["rows"]
+    assert {row["objective"]: row["supports"] for row in rows}["learn"] == "rely"
+    assert "are traced up and down" in run(capsys, "trace", starter)[1]
+
+
+def test_targets_keep_fixed_units_locks_and_bounds(starter, capsys):
+    asked = ["targets", starter, "--kpi", "revenue", "--target", "105000", "--down-to", "department"]
+    limits = ["--fix", "city", "--bound", "coast=..36000"]
+    rows = strict(run(capsys, *asked, *limits, "--json")[1])["rows"]
+    targets = {row["unit"]: row["target"] for row in rows}
+    actual = {row["unit"]: row["actual"] for row in rows}
+    assert targets["city"] == actual["city"]
+    assert targets["coast"] <= 36000
+    assert sum(targets.values()) == pytest.approx(105000, rel=1e-9)
+    code, out, err = run(capsys, *asked, "--lock", "hills", "--bound", "city=3")
+    assert (code, out, err.splitlines()) == (
+        2, "", ["--lock: 'hills' is no lock; write UNIT=VALUE, like city=0.9 or city=90%"],
+    )  # fmt: skip
+    assert run(capsys, *asked, "--bound", "city=3")[2] == (
+        "--bound: 'city=3' is no bound; write UNIT=LOW..HIGH, like city=0.8..0.95 or city=..95%\n"
+    )
+
+
+def test_written_targets_are_said_and_leave_no_error(starter, tmp_path, capsys):
+    folder = shutil.copytree(starter, tmp_path / "copy")
+    for target in ("100000", "110000"):
+        out = run(capsys, "targets", folder, "--kpi", "revenue", "--target", target, "--write")[1]
+        assert out.splitlines()[-1].startswith(f"Written into {folder}, as illustrative targets for 2025-12")
+    assert run(capsys, "check", folder)[0] == 0
+
+
+def test_check_with_links_says_what_leads_to_what_with_verdicts(starter, capsys):
+    rows = strict(run(capsys, "check", starter, "--quality", "--links", "--json")[1])["rows"]
+    leads = {row["kpi"]: row["leads_to"] for row in rows}
+    assert leads["calls"].startswith("orders (supported)")
+    without = strict(run(capsys, "check", starter, "--quality", "--json")[1])["rows"]
+    assert {row["kpi"]: row["leads_to"] for row in without}["calls"].startswith("orders (not tested)")
 
 
 @pytest.mark.parametrize("arguments", [["scores"], ["score"], ["score", ".", "--perio", "2024"], []])

@@ -277,10 +277,10 @@ def _run_all(jobs: list[Job], told: Callable[[int, int], None] = lambda done, to
 
 
 def _bar(total: int) -> Callable[[int, int], None]:
-    """Return a progress bar on stderr, to be told how many reports are written."""
+    """Return a progress bar on stderr, on a terminal only, to be told how many reports are written."""
     from tqdm import tqdm
 
-    bar = tqdm(total=total, desc="reports", unit="report")
+    bar = tqdm(total=total, desc="reports", unit="report", disable=None)
 
     def told(done: int, total: int) -> None:
         bar.update(done - bar.n)

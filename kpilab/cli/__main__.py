@@ -1,0 +1,5 @@
+"""The command line as a module: ``python -m kpilab.cli``."""
+
+from kpilab.cli import main
+
+main()
