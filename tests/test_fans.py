@@ -25,6 +25,19 @@ def test_fan_names_kpi_unit_and_periods(example_cascade, example_history, links)
         kl.fan_chart(scenario, example_history, kpi="attendances", unit="S92000003")
 
 
+def test_all_fans_are_those_of_each_kpi_side_by_side(example_cascade, example_history, links):
+    scenario = kl.what_if(
+        example_cascade, example_history, links, {"bed_occupancy": -0.03}, horizon=6, draws=50, units="nation"
+    )
+    one = kl.fan_chart(scenario, example_history, kpi="seen_within_4h", unit="S92000003").svg
+    for charts in (
+        kl.fan_charts(scenario, example_history),
+        kl.fan_charts(scenario, example_history, unit="S92000003"),
+    ):
+        assert one.partition(" ")[2].partition("viewBox")[2] in charts.svg
+        assert charts.svg.count("<polygon") == scenario.tidy()["kpi"].nunique()
+
+
 def test_frontier_has_a_point_for_every_plan(example_cascade, example_history, links):
     plan = kl.plan_actions(example_cascade, example_history, links, budget=1e6)
     assert kl.frontier_chart(plan).svg.count("<circle") == len(plan.frontier())

@@ -10,12 +10,14 @@ from kpilab.decisions.scenario import Scenario
 from kpilab.delivery.charts import Chart
 from kpilab.delivery.plane import BOTTOM, HEIGHT, TOP, framed, line_svg, plane_of, points_text, side_by_side
 from kpilab.model.history import History
+from kpilab.model.nouns import Kpi
 from kpilab.model.periods import period_text
 from kpilab.problems import one_problem
 from kpilab.scorecard.panels import kpi_panel
 from kpilab.show import number, quantity
 
 _FUTURE, _PAST, _ANYWAY, _TARGET = "#2166ac", "#444444", "#8a8f98", "#b2182b"
+_DRAWN = ["conf_low", "conf_high", "baseline", "median", "target"]
 PERIODS_BEFORE = 24
 
 
@@ -34,28 +36,31 @@ def fan_chart(scenario: Scenario, history: History, *, kpi: str, unit: str) -> C
     InputError
         When the scenario has no such row.
     """
-    path = scenario.path(kpi, unit)
+    path = scenario.path(kpi, unit).reset_index()
     if path.empty:
         raise one_problem("fan", f"the scenario does not show '{kpi}' at '{unit}'")
-    noun = scenario.cascade.kpi(kpi)
+    return _fan(scenario, history, path, scenario.cascade.kpi(kpi), unit)
+
+
+def _fan(scenario: Scenario, history: History, path: pd.DataFrame, noun: Kpi, unit: str) -> Chart:
+    """Draw one KPI of one unit; `path` has a row per period ahead."""
     past = kpi_panel(scenario.cascade, history, noun).values[-PERIODS_BEFORE:, history.units.index(unit)]
     ahead = np.arange(1, len(path) + 1)
     before = np.arange(1 - len(past), 1)
-    shown = [past, path["conf_low"], path["conf_high"], path["baseline"], path["target"]]
-    plane = plane_of(np.concatenate([np.asarray(one, dtype=float) for one in shown]), before[0], ahead[-1])
-    low, high = path["conf_low"].to_numpy(), path["conf_high"].to_numpy()
+    low, high, anyway, median, target = path[_DRAWN].to_numpy(dtype=float).T
+    plane = plane_of(np.concatenate([past, low, high, anyway, target]), before[0], ahead[-1])
     band = [*zip(ahead, high, strict=True), *zip(ahead[::-1], low[::-1], strict=True)]
     parts = [
         f'<polygon points="{points_text(plane, band)}" fill="{_FUTURE}" fill-opacity="0.18"/>',
         line_svg(plane, before, past, _PAST),
-        line_svg(plane, ahead, path["baseline"].to_numpy(), _ANYWAY, dashes="5 4"),
-        line_svg(plane, ahead, path["median"].to_numpy(), _FUTURE, width=2.2),
-        line_svg(plane, ahead, path["target"].to_numpy(), _TARGET, dashes="2 3"),
+        line_svg(plane, ahead, anyway, _ANYWAY, dashes="5 4"),
+        line_svg(plane, ahead, median, _FUTURE, width=2.2),
+        line_svg(plane, ahead, target, _TARGET, dashes="2 3"),
     ]
     periods = [
         period_text(history.periods[-len(past)]),
         period_text(history.periods[-1]),
-        str(path.index[-1]),
+        str(path["period"].iloc[-1]),
     ]
     marks = list(zip([float(before[0]), 0.0, float(ahead[-1])], periods, strict=True))
     share = noun.unit_of_measure == "share"
@@ -111,6 +116,12 @@ def fan_charts(scenario: Scenario, history: History, *, unit: str | None = None,
     most : int
         KPIs to draw.
     """
-    table: pd.DataFrame = scenario.shown() if unit is None else scenario.of_unit(unit).shown()
-    pairs = list(dict.fromkeys(zip(table["kpi"], table["unit"], strict=True)))[:most]
-    return side_by_side([fan_chart(scenario, history, kpi=kpi, unit=at) for kpi, at in pairs])
+    chosen = scenario if unit is None else scenario.of_unit(unit)
+    shown, paths = chosen.shown(), chosen.table.groupby(["kpi", "unit"], sort=False)
+    pairs = list(dict.fromkeys(zip(shown["kpi"], shown["unit"], strict=True)))[:most]
+    return side_by_side(
+        [
+            _fan(scenario, history, paths.get_group((kpi, at)), scenario.cascade.kpi(kpi), at)
+            for kpi, at in pairs
+        ]
+    )

@@ -46,7 +46,11 @@ def plane_of(values: np.ndarray, first: float, last: float) -> Plane:
 
 def points_text(plane: Plane, points: Sequence[tuple[float, float]]) -> str:
     """Return points as SVG writes them."""
-    return " ".join(f"{plane.x(x):.1f},{plane.y(y):.1f}" for x, y in points)
+    x, y = np.asarray(points, dtype=float).reshape(-1, 2).T
+    across = LEFT + (x - plane.first) / max(plane.last - plane.first, 1e-12) * (WIDTH - LEFT - RIGHT)
+    share = np.clip((y - plane.low) / max(plane.high - plane.low, 1e-300), 0.0, 1.0)
+    down = HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+    return " ".join(map("%.1f,%.1f".__mod__, zip(across.tolist(), down.tolist(), strict=True)))
 
 
 def line_svg(
