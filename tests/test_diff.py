@@ -51,6 +51,16 @@ def test_a_lower_target_raises_attainment_by_paper_arithmetic(both):
     assert shown[["kpi", "target_old", "target_new"]].tolist() == ["conversion", 0.5, 0.4]
 
 
+def test_what_touches_no_score_is_told_so(both):
+    cascade, history = both
+    owner = with_entry(cascade, "kpis", 0, owner=None)
+    silent = "Changes without brackets leave it as it is."
+    assert silent in kl.diff(cascade, owner, history=history, period="2023-02").text
+    target = with_entry(cascade, "targets", 0, target=0.4)
+    assert silent not in kl.diff(cascade, target, history=history, period="2023-02").text
+    assert silent not in kl.diff(cascade, owner).text
+
+
 def test_two_targets_that_act_together_share_by_shapley(both):
     """Attainments are averaged, so each target moves the mean by half of its own change, in either order."""
     cascade, history = both

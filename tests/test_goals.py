@@ -67,6 +67,20 @@ def test_weights_renormalise_over_what_has_a_score(weighted):
     assert "1 KPI without a score left out" in kl.score_goals(card, by="factor").text
 
 
+def test_a_kpi_below_its_declared_coverage_is_left_out_like_one_without_a_score(tmp_path):
+    """One of two shops reported A in February: 5 of 10 from half the shops says nothing about both."""
+    text = GOALS.replace("levels: [company]", "levels: [company, shop]").replace(
+        "units: [{unit: all, name: Company, level: company}]",
+        "units:\n  - {unit: all, name: Company, level: company}\n"
+        "  - {unit: x, name: X, level: shop, parent: all}\n  - {unit: y, name: Y, level: shop, parent: all}",
+    )
+    rows = "period,unit,a,b,c\n2023-01,x,5,10,10\n2023-01,y,5,10,10\n2023-02,x,5,5,5\n2023-02,y,,5,5\n"
+    table = kl.score_goals(kl.roll_up(*shops(tmp_path, text, rows), period="2023-02"), by="factor")
+    row = table.tidy().set_index(["unit", "id"]).loc[("all", "sell")]
+    assert row["score"] == pytest.approx(20 / 3)
+    assert row["weight_known"] == pytest.approx(0.1)
+
+
 def test_unit_is_the_mean_of_its_objectives(weighted):
     assert scores(weighted, "2023-01", "objective") == pytest.approx({"grow": 5, "care": 20 / 3})
     assert scores(weighted, "2023-01", "unit")["all"] == pytest.approx(0.75 * 5 + 0.25 * 20 / 3)

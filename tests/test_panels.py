@@ -51,6 +51,15 @@ def test_missing_last_month_is_counted(tmp_path):
     assert panel.coverage[1, top] == 0.5
 
 
+def test_months_after_the_end_of_history_are_due_and_missing(tmp_path):
+    """Two shops owe twelve months of 2023 each; two of each came."""
+    cascade, history = shops(tmp_path)
+    panel = kpi_at(cascade, history, cascade.kpi("revenue"), parse_span("2023", "month"))
+    top = history.units.index("all")
+    assert (panel.n_expected[0, top], panel.n_missing[0, top]) == (24, 20)
+    assert panel.coverage[0, top] == pytest.approx(4 / 24)
+
+
 def test_zero_denominator_has_no_value(tmp_path):
     cascade, history = shops(tmp_path, rows=ROWS.replace("2023-01,a,100,10,20", "2023-01,a,100,0,0"))
     assert np.isnan(at(cascade, history, "conversion", "2023-01", "a"))

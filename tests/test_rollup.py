@@ -77,6 +77,18 @@ def test_status_says_met_near_missed_incomplete_and_no_data(tmp_path):
     assert cell(before, "conversion", "b", "status") == "missed"
 
 
+@pytest.mark.parametrize(
+    ("declared", "status"), [("0.5", "met"), ("0.51", "incomplete"), ("1", "incomplete")]
+)
+def test_incomplete_is_what_lies_below_the_declared_coverage(tmp_path, declared, status):
+    """Shop A alone reported February: half of the reports."""
+    text = SHOP.replace("    better: higher\n", f"    better: higher\n    coverage: {declared}\n", 1)
+    cascade, history = shops(tmp_path, text, ROWS.replace("2023-02,b,300,10,20,8,40,28\n", ""))
+    card = kl.roll_up(cascade, history, period="2023-02").tidy()
+    assert cell(card, "conversion", "all", "coverage") == 0.5
+    assert cell(card, "conversion", "all", "status") == status
+
+
 def test_children_are_the_same_kpi_one_level_down(tmp_path):
     below = kl.roll_up(*shops(tmp_path), period="2023-01").children("revenue", "all").tidy()
     assert list(below["unit"]) == ["a", "b"]

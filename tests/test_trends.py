@@ -5,7 +5,7 @@ import pytest
 
 import kpilab as kl
 from kpilab.scorecard.trends import local_level
-from tests.small import shops
+from tests.small import SHOP, shops
 
 MONTHS = 120
 SEASON = np.tile(np.sin(2 * np.pi * np.arange(12) / 12), MONTHS // 12)
@@ -49,5 +49,10 @@ def test_too_short_or_unknown_is_said(tmp_path, example_cascade, example_history
         kl.kpi_trend(*shops(tmp_path), kpi="revenue")
     with pytest.raises(kl.InputError, match="unknown kpi 'seen'"):
         kl.kpi_trend(example_cascade, example_history, kpi="seen")
-    with pytest.raises(kl.InputError, match="does not exist at"):
+    with pytest.raises(kl.InputError, match="does not exist at 'A111H'; its levels: nation, board"):
         kl.kpi_trend(example_cascade, example_history, kpi="delayed_beds", unit="A111H")
+    text = SHOP.replace("levels: [company, shop]", "levels: [company, shop, till]")
+    text = text.replace("objectives:", "  - {unit: t, name: Till, level: till, parent: a}\nobjectives:", 1)
+    text = text.replace("sum: revenue, better", "sum: revenue, levels: [company, shop], better")
+    with pytest.raises(kl.InputError, match="'t'; its levels: company, shop"):
+        kl.kpi_trend(*shops(tmp_path / "till", text), kpi="revenue", unit="t")

@@ -100,8 +100,7 @@ class CascadeDiff(Result):
         if not self.changes:
             return "Nothing changed."
         lines = [f"{count_of(len(self.changes), 'change')}."]
-        shares = self.tidy()[["contribution", "attainment_contribution"]].to_numpy()
-        said = [c.sentence + _effect(*share) for c, share in zip(self.changes, shares, strict=True)]
+        said = [c.sentence + _effect(*share) for c, share in zip(self.changes, self._shares(), strict=True)]
         lines += said[:MOST_SAID]
         if len(said) > MOST_SAID:
             lines.append(f"… and {count_of(len(said) - MOST_SAID, 'more change')}: see .tidy()")
@@ -124,6 +123,9 @@ class CascadeDiff(Result):
             raise one_problem("unit", f"no score for unit '{unit}'; {did_you_mean(unit, known)}")
         return replace(self, unit=unit)
 
+    def _shares(self) -> np.ndarray:
+        return self.tidy()[["contribution", "attainment_contribution"]].to_numpy()
+
     def _ends(self, what: str) -> tuple[float, float]:
         row = self.scores[self.scores["unit"] == self.unit]
         return (math.nan, math.nan) if row.empty else (row[f"{what}_old"].item(), row[f"{what}_new"].item())
@@ -140,7 +142,9 @@ class CascadeDiff(Result):
         earlier, later = self._ends("attainment")
         if not math.isnan(later - earlier):
             said += f"; mean attainment {100 * earlier:.1f} % before, {100 * later:.1f} % after"
-        return f"{said}; the scores of {count_of(moved, 'unit')} differ."
+        said = f"{said}; the scores of {count_of(moved, 'unit')} differ."
+        alone = not all(_effect(*share) for share in self._shares())
+        return f"{said} Changes without brackets leave it as it is." if alone else said
 
     def _place(self) -> str:
         unit = self.new.named("units", self.unit)

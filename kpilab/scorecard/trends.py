@@ -211,7 +211,7 @@ def _place_of(cascade: Cascade, kpi: Kpi, unit: str | None) -> int:
         return ids.index(top.id)
     if cascade.unit(unit) not in having:
         raise one_problem(
-            "unit", f"'{kpi.id}' does not exist at '{unit}'; its levels: {', '.join(kpi.levels)}"
+            "unit", f"'{kpi.id}' does not exist at '{unit}'; its levels: {', '.join(cascade.levels_of(kpi))}"
         )
     return ids.index(unit)
 
