@@ -388,7 +388,7 @@ def test_targets_are_split_among_the_units_below(tmp_path):
     page = builder.page.children[0]
     assert page.level.value == "department"
     builder.wait()
-    assert page.targets.description.startswith("Add 3 targets that add up to those above: City")
+    assert page.targets.tooltip.startswith("Add 3 targets that add up to those above: City")
     press(builder, "Do what is ticked")
     split = [t for t in builder.cascade.targets if t.kpi == "revenue" and t.unit != "company"]
     assert sum(t.target for t in split) == pytest.approx(96_000)

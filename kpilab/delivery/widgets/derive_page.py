@@ -22,7 +22,6 @@ from kpilab.scorecard.targets_below import targets_below
 from kpilab.show import count_of, listed, quantity
 
 Edit = tuple[Any, ...]
-_WIDE = {"width": "auto"}
 _TICK = {"width": "30px", "flex": "0 0 30px"}
 _CELL = {"width": "auto", "flex": "1 1 90px", "min_width": "60px"}
 _HEADS = ("id", "name", "owner", "computed from")
@@ -88,8 +87,8 @@ class DerivePage(ipywidgets.VBox):
         self.level = ipywidgets.Dropdown(
             options=levels_below(cascade, self._kpi), description="Level:", tooltip="Where they stand"
         )
-        self.same = ipywidgets.Checkbox(indent=False, layout=laid_out(**_WIDE))
-        self.targets = ipywidgets.Checkbox(indent=False, layout=laid_out(**_WIDE))
+        self.same = ipywidgets.Checkbox(value=True, indent=False, layout=laid_out(**_TICK))
+        self.targets = ipywidgets.Checkbox(value=True, indent=False, layout=laid_out(**_TICK))
         self.rows: list[ProposalRow] = []
         self._own: list[Proposal] = []
         self._entries: list[dict[str, Any]] = []
@@ -99,7 +98,13 @@ class DerivePage(ipywidgets.VBox):
         self.take = button("Do what is ticked", lambda: take(self.edits), icon="check", style="primary")
         below = "Tick what to take, and change it as you like."
         super().__init__(
-            [heading(f"Below '{self._kpi.name}'", below), self.level, self.body, self.take, self.message]
+            [
+                heading(f"Below '{self._kpi.name}'", below),
+                self.level,
+                self.body,
+                ipywidgets.HBox([self.take]),
+                self.message,
+            ]
         )
         self.level.observe(lambda change: self._propose(), "value")
         self._propose()
@@ -142,8 +147,7 @@ class DerivePage(ipywidgets.VBox):
     def _same_there(self) -> list[Any]:
         if self._wider is None:
             return []
-        self.same.value, self.same.description = True, self._wider.sentence
-        return [self.same]
+        return [_ticked(self.same, self._wider.sentence)]
 
     def _ask_targets(self) -> None:
         """Offer the targets above, split among the units below, where a history says how much each can do."""
@@ -172,9 +176,8 @@ class DerivePage(ipywidgets.VBox):
             for entry in self._entries
         ]
         counted = count_of(len(shares), "target")
-        self.targets.value = True
-        self.targets.description = f"Add {counted} that add up to those above: {listed(shares, most=4)}."
-        self._target_place.children = [self.targets]
+        text = f"Add {counted} that add up to those above: {listed(shares, most=4)}."
+        self._target_place.children = [_ticked(self.targets, text)]
 
 
 def _split(cascade: Cascade, history: History, kpi: str, level: str) -> tuple[list[dict[str, Any]], str]:
@@ -184,6 +187,14 @@ def _split(cascade: Cascade, history: History, kpi: str, level: str) -> tuple[li
     except InputError as error:
         why = "; ".join(problem.message for problem in error.problems)
         return [], f"The targets above cannot be split: {why}"
+
+
+def _ticked(box: Any, text: str) -> Any:
+    """Return a box to tick with its text beside it, which may take more than a line."""
+    box.tooltip = text
+    return ipywidgets.HBox(
+        [box, ipywidgets.HTML(said(text), layout=laid_out(flex="1 1 200px", width="auto"))]
+    )
 
 
 def _title(text: str) -> Any:
