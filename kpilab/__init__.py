@@ -55,6 +55,8 @@ _HOME = {
     "action_page": "kpilab.delivery.action_pages",
     "choose_action": "kpilab.delivery.widgets.choose",
     "choose_link": "kpilab.delivery.widgets.choose",
+    "choose_findings": "kpilab.delivery.widgets.choose_findings",
+    "choose_explanation": "kpilab.delivery.widgets.choose_findings",
     "CascadeBuilder": "kpilab.delivery.widgets.builder",
     "Panel": "kpilab.delivery.widgets.panel",
     "MapEditor": "kpilab.delivery.widgets.map_editor",

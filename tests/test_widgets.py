@@ -1,5 +1,7 @@
 """Widgets: choosing changes what is shown, and what is shown is what the verb returns."""
 
+import html
+
 import kpilab as kl
 from kpilab.delivery.pages import named_scores, value_grid
 from kpilab.show import table_html
@@ -43,3 +45,35 @@ def test_what_was_chosen_stands_beside_it_as_a_line_that_does_it(tmp_path):
     assert line in widget.code.value
     links = kl.fit_links(*simulated(tmp_path / "links", chain(), ["cause: x, effect: m, lag: 1"]))
     assert "kl.link_page(links, links[0])" in kl.choose_link(links).code.value
+
+
+def test_choosing_a_rule_shows_what_the_line_beside_it_finds(example_cascade, example_history):
+    report = kl.check(example_cascade, example_history)
+    widget = kl.choose_findings(report)
+    widget.severity.value = "warning"
+    assert [value for _, value in widget.rule.options] == [
+        "",
+        *report.tidy().query("severity == 'warning'")["rule"].unique(),
+    ]
+    widget.rule.value = "gap"
+    found = report.tidy().query("severity == 'warning' and rule == 'gap'")
+    assert widget.output.value == table_html(found[["where", "what", "remedy"]])
+    widget.words.value = "C206H"
+    assert "report.about(&#x27;C206H&#x27;).tidy()" in widget.code.value
+    assert 0 < widget.output.value.count("<tr") - 1 <= len(found)
+    widget.words.value = "<img src=x>"
+    assert "<img" not in widget.code.value
+
+
+def test_choosing_a_unit_explains_it_and_a_span_that_is_none_says_why(tmp_path):
+    cascade, history = shops(tmp_path)
+    widget = kl.choose_explanation(cascade, history, kpi="conversion", start="2023-01", end="2023-02")
+    widget.work.wait(60)
+    why = kl.explain(cascade, history, kpi="conversion", start="2023-01", end="2023-02", unit="all")
+    assert "kl.explain(cascade, history, kpi=&#x27;conversion&#x27;" in widget.code.value
+    assert why.text.split("\n")[0] in html.unescape(widget.output.value)
+    assert "<svg" in widget.output.value
+    widget.end.value = "soon"
+    widget.work.wait(60)
+    assert "soon" in widget.output.value
+    assert "<svg" not in widget.output.value

@@ -3,7 +3,7 @@
 import re
 
 
-def test_choosing_a_level_and_a_link_changes_what_is_shown(lab):
+def test_level_rule_and_unit_are_chosen_and_seen(lab):
     page = lab.run_all("notebooks/02_check_and_score.ipynb")
     level = page.locator(".widget-dropdown select").first
     level.scroll_into_view_if_needed()
@@ -12,7 +12,21 @@ def test_choosing_a_level_and_a_link_changes_what_is_shown(lab):
     page.wait_for_function(
         "() => document.querySelector('.widget-html table').innerText.includes('NHS Lothian')"
     )
-    lab.run_all("notebooks/03_links_and_map.ipynb")
+    rules = page.locator(".widget-dropdown select").filter(has_text="gap (12)")
+    rules.select_option("gap (12)")
+    page.get_by_text("report.tidy().query(\"rule == 'gap'\")").last.wait_for()
+    assert "C206H" in page.locator(".widget-html table", has_text="C206H").last.inner_text()
+    unit = page.locator(".widget-dropdown", has=page.locator(".widget-label", has_text="Unit")).locator(
+        "select"
+    )
+    unit.select_option("NHS Greater Glasgow and Clyde")
+    page.locator(".widget-html p", has_text="Queen Elizabeth University Hospital fell").first.wait_for()
+    assert page.locator(".widget-html svg", has_text="Queen Elizabeth").count() == 1
+    lab.screenshot("notebook_02", full_page=True)
+
+
+def test_choosing_a_link_shows_its_page(lab):
+    page = lab.run_all("notebooks/03_links_and_map.ipynb")
     page.locator(".widget-dropdown select").first.select_option(index=8)
     page.locator(".widget-html h3", has_text="twelve hours: supported").wait_for()
     assert page.locator(".jp-OutputArea-output iframe").count() == 1
