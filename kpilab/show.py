@@ -127,8 +127,8 @@ def number(value: object) -> str:
 
     Examples
     --------
-    >>> number(0.93612), number(1234567.0), number(float("nan")), number("met")
-    ('0.936', '1,234,567', '', 'met')
+    >>> number(0.93612), number(1234567.0), number(float("nan")), number("met"), number(-0.0)
+    ('0.936', '1,234,567', '', 'met', '0')
     """
     if value is None or value is pd.NaT or value is pd.NA:
         return ""
@@ -201,6 +201,7 @@ def listed(words: Sequence[str], most: int = 5) -> str:
 def _float_text(value: float) -> str:
     if math.isnan(value):
         return ""
+    value += 0.0  # of minus zero it makes zero
     size = abs(value)
     if size >= 1000:
         return f"{value:,.0f}"

@@ -160,6 +160,38 @@ def test_trace_lists_orphans_and_blind_spots(tmp_path):
     assert trace.at("team").tidy()["level"].unique().tolist() == ["team"]
 
 
+def test_kpis_that_lead_only_to_each_other_are_orphans(tmp_path):
+    cascade = firm(
+        tmp_path,
+        ("parent: revenue, ", ""),
+        (
+            "{cause: waste, effect: cost, lag: 0, at: team}",
+            "{cause: orders, effect: waste, lag: 0, at: team}",
+        ),
+    )
+    assert kl.trace(cascade).orphans()[["kpi", "level"]].to_numpy().tolist() == [
+        ["orders", "team"],
+        ["waste", "team"],
+    ]
+
+
+def test_of_dated_weights_the_last_is_held_against_the_priorities(tmp_path):
+    grown = "weight: [{from: 2022-01, weight: 0.3}, {from: 2023-01, weight: 0.7}]"
+    shrunk = "weight: [{from: 2022-01, weight: 0.7}, {from: 2023-01, weight: 0.3}]"
+    assert (
+        rules(
+            firm(
+                tmp_path / "a", ("weight: 0.7", grown), ("priority: 2, weight: 0.3", f"priority: 2, {shrunk}")
+            )
+        )
+        == []
+    )
+    turned = firm(
+        tmp_path / "b", ("weight: 0.7", shrunk), ("priority: 2, weight: 0.3", f"priority: 2, {grown}")
+    )
+    assert rules(turned) == [("priority_against_weights", "warning")]
+
+
 def test_the_example_is_not_drowned_in_findings(example_cascade):
     """Delays are not recorded by hospital: three notes say so, and that is all there is between the levels."""
     assert [(f.rule, f.severity) for f in findings(example_cascade)] == [("kpi_blind_spot", "note")] * 3

@@ -1,7 +1,10 @@
 """The scorecard: paper arithmetic, and the published figures of NHS Scotland."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import kpilab as kl
 from kpilab.model.nouns import Kpi
@@ -9,6 +12,7 @@ from kpilab.scorecard.attainment import attainment
 from kpilab.scorecard.in_force import target_in_force
 from kpilab.scorecard.rollup import last_complete_period
 from tests.small import ROWS, SHOP, cell, shops
+from tests.test_explain import PARENTS, history_of, reports, tree
 
 FIRST = ["kpi", "unit", "level", "period", "actual", "target", "attainment", "status"]
 
@@ -263,3 +267,48 @@ def test_red_flag_on_the_wrong_side_is_an_error(tmp_path):
     text = THREE.replace("target: 0.1, baseline: 0", "target: 0.1, baseline: 0.1, red_flag: 0.2")
     rules = kl.check(*shops(tmp_path, text, THREE_ROWS)).tidy()["rule"].to_list()
     assert {"red_flag_beyond_target", "baseline_is_target"} <= set(rules)
+
+
+# --- properties -------------------------------------------------------------------------------------------
+
+
+def every_score(cascade, history):
+    """Return the scorecard of two spans, in one order whatever that of the units."""
+    cards = [kl.roll_up(cascade, history, period=span).tidy() for span in ("2023-03", "2023-01..2023-03")]
+    table = pd.concat(cards).set_index(["period", "kpi", "unit"]).sort_index()
+    assert not np.isinf(table.select_dtypes("number").to_numpy(dtype=float)).any()
+    return table
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(reports, st.permutations(range(8)), st.randoms(use_true_random=False))
+def test_order_of_units_rows_and_periods_changes_no_score(said, order, random):
+    rows = list(said.items())
+    random.shuffle(rows)
+    mixed = tree(PARENTS, order)
+    pd.testing.assert_frame_equal(
+        every_score(mixed, history_of(mixed, dict(rows))),
+        every_score(tree(PARENTS), history_of(tree(PARENTS), said)),
+        rtol=1e-9,
+        atol=1e-9,
+    )
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(reports, st.floats(0.1, 0.9), st.floats(0.1, 0.9))
+def test_a_unit_split_in_two_leaves_every_score_above_as_it_was(said, x_share, y_share):
+    """What adds up is divided; the mean of x weighted by y would be another number."""
+    whole, halves = tree(PARENTS), tree(PARENTS | {"h6": "b2"})
+    apart = dict(said)
+    for (period, unit), (x, y) in said.items():
+        if unit == "h5":
+            part = (None if x is None else x * x_share, None if y is None else y * y_share)
+            apart[period, "h5"] = part
+            apart[period, "h6"] = (None if x is None else x - part[0], None if y is None else y - part[1])
+    kpis = ["total", "share", "daily", "stock", "product", "mixed"]
+    above = [
+        every_score(cascade, history_of(cascade, rows)).loc[(slice(None), kpis, ["top", "b1", "b2"]), :]
+        for cascade, rows in ((whole, said), (halves, apart))
+    ]
+    for column in ("actual", "previous", "year_to_date", "rolling_year"):
+        pd.testing.assert_series_equal(above[1][column], above[0][column], rtol=1e-9, atol=1e-6)
