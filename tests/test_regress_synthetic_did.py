@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from kpilab.evidence.regress import NotEstimable, synthetic_cohorts, synthetic_did
 from kpilab.evidence.regress.synthetic_did import jackknife_std_error, placebos, sets_of
@@ -130,6 +131,21 @@ def test_ranks_reject_as_often_as_they_say():
         start = np.array([20.0, *[np.inf] * 19])
         rejected += synthetic_cohorts(noise, start, before=20, after=10).p_value <= 0.05
     assert rejected / 300 <= 0.085
+
+
+def test_overlapping_sets_reject_as_often_as_they_say():
+    """Three treated of thirty: 200 sets of 27 controls know the spread no better than t with 26 degrees (1,000 runs:
+    ranks alone 6.2 %, with t 5.4 %)."""
+    rng, below, t_below = np.random.default_rng(9), 0, 0
+    for _ in range(20):
+        noise = rng.normal(size=(30, 30))
+        found = synthetic_cohorts(
+            noise, np.where(np.arange(30) < 3, 20.0, np.inf), before=20, after=10, most=60
+        )
+        single = 2 * stats.t.sf(abs(found.estimate / found.std_error), 26)
+        assert found.p_value >= single - 1e-12
+        below, t_below = below + (found.p_value < 0.05), t_below + (single < 0.05)
+    assert below <= t_below <= 4
 
 
 def test_jackknife_matches_leaving_out_by_hand():

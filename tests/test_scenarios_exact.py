@@ -112,6 +112,11 @@ def test_share_beyond_one_is_reported(shops):
     scenario = kl.what_if(*shops, {"conversion": 2.0}, horizon=2)
     assert (scenario.tidy()["share_outside"].dropna() == 1).all()
     assert scenario.tidy().loc[scenario.tidy()["kpi"] == "conversion", "extrapolated"].all()
+    assert "Beyond 0–1 (column share_outside): Conversion, 100 % of the draws (" in scenario.text
+    assert "transform: logit" in scenario.text
+    chart = kl.fan_chart(scenario, shops[1], kpi="conversion", unit="all")
+    assert "above 100 %: no share can be here" in chart.svg
+    assert "below 0 %" not in kl.fan_chart(scenario, shops[1], kpi="conversion", unit="all").svg
 
 
 @pytest.mark.parametrize("season", [1, 12])

@@ -16,6 +16,8 @@ from kpilab.show import Result, count_of, listed, number, quantity
 if TYPE_CHECKING:
     from kpilab.decisions.whatif import Options, WhatIf
 
+NOTABLE = 0.005  # of the draws
+
 COLUMNS = [
     "kpi", "unit", "level", "period", "baseline", "median", "conf_low", "conf_high", "p_target", "effect",
     "effect_low", "effect_high", "target", "p_target_baseline", "share_outside", "extrapolated",
@@ -201,12 +203,22 @@ class Scenario(Result):
         if beyond:
             values = f"{count_of(beyond, 'value')} of {len(self.table):,}"
             said.append(f"Beyond what history has seen: {values} (column extrapolated).")
-        outside = self.table["share_outside"].max()
-        if outside > 0.005:
-            said.append(
-                f"Up to {100 * outside:.0f} % of the draws of a share lie beyond 0–1 (column share_outside)."
-            )
-        return said
+        return said + self._beyond_a_share()
+
+    def _beyond_a_share(self) -> list[str]:
+        """Say which shares are foreseen where no share can be, where most, and what to do about it."""
+        rows = self.table[self.table["share_outside"] > NOTABLE]
+        if rows.empty:
+            return []
+        worst = rows.loc[rows.groupby("kpi", sort=False)["share_outside"].idxmax()]
+        worst = worst.sort_values("share_outside", ascending=False, kind="stable")
+        said = [self._foreseen_beyond(row) for row in worst.itertuples(index=False)]
+        remedy = "transform: logit keeps a share that never is 0 or 1 within them"
+        return [f"Beyond 0–1 (column share_outside): {listed(said, most=4)}; {remedy}."]
+
+    def _foreseen_beyond(self, row: Any) -> str:
+        place = f"{self.cascade.unit(row.unit).name}, {row.period}"
+        return f"{self.cascade.kpi(row.kpi).name}, {100 * row.share_outside:.0f} % of the draws ({place})"
 
 
 def targets_ahead(cascade: Cascade, kpi: str, units: tuple[str, ...], periods: pd.PeriodIndex) -> np.ndarray:

@@ -8,7 +8,20 @@ import pandas as pd
 from kpilab.decisions.plan import ActionPlan
 from kpilab.decisions.scenario import Scenario
 from kpilab.delivery.charts import Chart
-from kpilab.delivery.plane import BOTTOM, HEIGHT, TOP, framed, line_svg, plane_of, points_text, side_by_side
+from kpilab.delivery.plane import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Plane,
+    framed,
+    line_svg,
+    plane_of,
+    points_text,
+    side_by_side,
+)
 from kpilab.model.history import History
 from kpilab.model.nouns import Kpi
 from kpilab.model.periods import period_text
@@ -64,9 +77,25 @@ def _fan(scenario: Scenario, history: History, path: pd.DataFrame, noun: Kpi, un
     ]
     marks = list(zip([float(before[0]), 0.0, float(ahead[-1])], periods, strict=True))
     share = noun.unit_of_measure == "share"
+    parts = [*(_no_mans_land(plane, low, high) if share else ()), *parts]
     measured = f"{noun.name} ({noun.unit_of_measure})" if noun.unit_of_measure and not share else noun.name
     title = f"{measured}, {scenario.cascade.unit(unit).name}"
     return framed(plane, parts, title, marks, lambda value: quantity(value, "share" if share else ""))
+
+
+def _no_mans_land(plane: Plane, low: np.ndarray, high: np.ndarray) -> list[str]:
+    """Shade where no share can be, below 0 and above 1: a fan that reaches in there says too much."""
+    edges = [("below 0 %", plane.low, 0.0)] if np.nanmin(low) < 0 else []
+    edges += [("above 100 %", 1.0, plane.high)] if np.nanmax(high) > 1 else []
+    found = []
+    for name, bottom, top in edges:
+        y, height = plane.y(top), plane.y(bottom) - plane.y(top)
+        found.append(
+            f'<rect x="{LEFT}" width="{WIDTH - LEFT - RIGHT}" y="{y:.1f}" height="{height:.1f}" '
+            f'fill="{_ANYWAY}" fill-opacity="0.15"><title>{name}: no share can be here</title></rect>'
+            f'<text x="{LEFT + 4}" y="{y + height / 2 + 3:.1f}" fill="{_ANYWAY}">{name}</text>'
+        )
+    return found
 
 
 def frontier_chart(plan: ActionPlan) -> Chart:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
 
 from kpilab.evidence.regress.linear import Floats, NotEstimable
 from kpilab.evidence.regress.synthetic_did import (
@@ -40,7 +41,9 @@ class Cohorts:
     std_error : float
         Standard deviation of the studentized placebo effects, times the misfit of the treated units.
     p_value, smallest_p : float
-        Rank of the studentized effect, and what a first rank would give.
+        Rank of the studentized effect, and what a first rank would give. Sets of several controls overlap, so that
+        many ranks know no more than the few controls: there Student's t must agree, with one degree of freedom less
+        than controls, and the larger p counts.
     n_treated, n_controls, n_before, n_after : int
         Periods of the start with the most.
     """
@@ -130,6 +133,11 @@ def synthetic_cohorts(
         others.append(_average(controls[:, list(chosen)], controls[:, rest], starts, before, after, method))
     since = np.array(sorted(actual.gap))
     studentized = np.array([other.studentized for other in others])
+    std_error = float(studentized.std()) * actual.pre_rmse
+    p_value = rank_p(actual.studentized, studentized)
+    if len(starts) > 1 and std_error > 0:
+        t = actual.estimate / std_error
+        p_value = max(p_value, 2 * float(special.stdtr(min(n_controls, len(others)) - 1, -abs(t))))
     return Cohorts(
         estimate=actual.estimate,
         pre_rmse=actual.pre_rmse,
@@ -139,8 +147,8 @@ def synthetic_cohorts(
         placebos=np.array([other.estimate for other in others]),
         placebo_rmse=np.array([other.pre_rmse for other in others]),
         placebo_gap=np.array([[other.gap[e] for e in since] for other in others]),
-        std_error=float(studentized.std()) * actual.pre_rmse,
-        p_value=rank_p(actual.studentized, studentized),
+        std_error=std_error,
+        p_value=p_value,
         smallest_p=1 / (1 + len(others)),
         n_treated=len(starts),
         n_controls=n_controls,
