@@ -405,6 +405,42 @@ def test_two_editors_of_one_draft_stay_in_step(builder):
     assert other.cascade == builder.cascade
 
 
+def test_what_is_typed_outlives_an_edit_made_elsewhere(builder):
+    other = kl.CascadeBuilder(builder.cascade, draft=builder.draft)
+    choose(builder, "Goals and KPIs", ("kpis", "calls"))
+    builder.form.fill({"why": "They begin everything"})
+    other.draft.change("owners", "director", {"name": "Chief"})
+    assert builder.form.changed == {"why": "They begin everything"}
+    press(builder, "Change")
+    assert builder.form.changed == {}
+    press(builder, "+ KPI")
+    builder.form.fill({"name": "Visits", "id": "visits", "kind": "sum", "computed": "visits"})
+    other.draft.undo()
+    assert builder.form.is_new
+    assert builder.form.texts["computed"] == "visits"
+    press(builder, "Add")
+    assert builder.cascade.kpi("visits").sum == "visits"
+
+
+def test_a_target_whose_period_changes_stays_chosen(builder):
+    builder.view.value = "Targets"
+    builder.entries.index = 1
+    builder.form.fill({"from": "2024-03"})
+    press(builder, "Change")
+    assert builder.form.texts["from"] == "2024-03"
+
+
+def test_a_pasted_history_is_held_against_the_forms(tmp_path):
+    cascade, _ = shops(tmp_path)
+    builder = kl.CascadeBuilder(cascade)
+    choose(builder, "Goals and KPIs", ("kpis", "stock"))
+    press(builder, "History")
+    builder.page.children[0].table.value = ROWS.replace("stock", "goods").replace(",", "\t")
+    press(builder, "Use this history")
+    builder.wait()
+    assert "needs the measure &#x27;stock&#x27;" in builder.form.rows["computed"].message.value
+
+
 def test_save_asks_first_and_never_overwrites_unasked(builder):
     folder = builder.cascade.folder
     choose(builder, "Owners", ("owners", "director"))

@@ -9,7 +9,7 @@ import pandas as pd
 from kpilab.model.cascade import Cascade
 from kpilab.model.entries import IGNORED_COLUMNS
 from kpilab.model.files import LISTS
-from kpilab.model.history import read_history
+from kpilab.model.history import History, read_history
 from kpilab.model.new_ids import id_from
 from kpilab.model.tables import TextTable, heading_problems
 from kpilab.model.typed import COMPUTED, KIND, typed
@@ -84,15 +84,29 @@ def pasted_history(cascade: Cascade, text: str) -> str:
     InputError
         With every problem that the reader of histories has with it.
     """
-    table = pasted_table(text)
-    frame = pd.DataFrame(table.rows, columns=list(table.columns))
+    read_pasted_history(cascade, text)
+    return str(_frame(text).to_csv(index=False, lineterminator="\n"))
+
+
+def read_pasted_history(cascade: Cascade, text: str) -> History:
+    """Read a pasted history.
+
+    Raises
+    ------
+    InputError
+        With every problem that the reader of histories has with it; `where` is the row.
+    """
     try:
-        read_history(cascade, frame)
+        return read_history(cascade, _frame(text))
     except InputError as error:
         raise InputError(
             Problem(problem.where.replace("history:", "row "), problem.message) for problem in error.problems
         ) from error
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _frame(text: str) -> pd.DataFrame:
+    table = pasted_table(text)
+    return pd.DataFrame(table.rows, columns=list(table.columns))
 
 
 def _field(heading: str) -> str:

@@ -76,7 +76,7 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
         self._place: Place = WHOLE
         self._build()
         self.draft.watch(self._heard)
-        self._list()
+        self._look()
         self._open(WHOLE)
 
     @classmethod
@@ -124,8 +124,19 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
         self.code = ipywidgets.HTML()
         watch = KernelWatch(f"{AGAIN} {KEPT}")
         super().__init__([watch, self.banner, bar, ipywidgets.HBox([left, self.page]), self.code])
-        self.view.observe(lambda change: self._list(), "value")
+        self.view.observe(lambda change: self._look(), "value")
         self.entries.observe(lambda change: self._chosen(), "index")
+
+    def _look(self) -> None:
+        """List another part, and offer to add what belongs there."""
+        before = self.adders.children
+        self.adders.children = [
+            button(f"+ {_title(noun)}", lambda noun=noun: self._begin(noun))  # type: ignore[misc]
+            for noun in NOUNS[self.view.value]
+        ]
+        for each in before:
+            each.close()
+        self._list()
 
     # What stands on the left ----------------------------------------------------------------------------------
 
@@ -136,10 +147,6 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
         with self._quiet():
             self.entries.options = rows
             self.entries.index = places.index(self._place) if self._place in places else None
-        self.adders.children = [
-            button(f"+ {_title(noun)}", lambda noun=noun: self._begin(noun))  # type: ignore[misc]
-            for noun in NOUNS[self.view.value]
-        ]
         changes = len(self.draft.changes())
         said_of_state = (
             "everything is saved" if self.draft.is_saved else f"{count_of(changes, 'unsaved change')}"
@@ -168,11 +175,17 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
             self._open((noun, key.partition("@")[0]) if noun == "kpis" else (noun, key))
 
     def _heard(self) -> None:
-        """Follow the draft, whoever edited it."""
+        """Follow the draft, whoever edited it; what is being typed here outlives an edit made elsewhere."""
+        form = None if self._is_editing else self.form
+        before, begun = self._place, {} if form is None else form.changed
         if not self._exists(self._place):
             self._place = WHOLE
         self._list()
         self._open(self._place)
+        if form is not None and begun and form.is_new:
+            self._begin(form.noun, begun)
+        elif self.form is not None and begun and self._place == before:
+            self.form.fill(begun)
         self._lines = [*self._lines, self.draft.code][-MOST_LINES_OF_CODE:]
         lines = "".join(f"<div><code>{html.escape(line)}</code></div>" for line in self._lines)
         style = "color:#555;margin-top:6px;overflow-wrap:anywhere;line-height:1.4"
@@ -334,9 +347,18 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
             edits.append(("rename", "levels", *level))
         if fields:
             edits.append(("change", noun, new, fields))
-        before, self._place = self._place, (noun, _key_after(noun, new, fields))
+        before, self._place = self._place, (noun, self._key_after(new, fields))
         if not self._tried(lambda: self._do(edits)):
             self._place = before
+
+    def _key_after(self, key: Any, fields: dict[str, Any]) -> Any:
+        """Return what the entry at hand is known by once its fields are changed."""
+        if self._place[0] == "targets" and self.form is not None:
+            return self._judge(self.form.texts).entry.id
+        if self._place[0] != "links":
+            return key
+        level = (fields.get("at", key[2]),) if len(key) > 2 else ()
+        return (fields.get("cause", key[0]), fields.get("effect", key[1]), *level)
 
     @property
     def _is_in_pay(self) -> bool:
@@ -356,14 +378,6 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
     def _move(self, steps: int) -> None:
         noun, key = self._place
         self._tried(lambda: self.draft.move(noun, key, steps))
-
-
-def _key_after(noun: str, key: Any, fields: dict[str, Any]) -> Any:
-    """Return the key of an entry once its fields are changed."""
-    if noun != "links":
-        return key
-    level = (fields.get("at", key[2]),) if len(key) > 2 else ()
-    return (fields.get("cause", key[0]), fields.get("effect", key[1]), *level)
 
 
 def _title(noun: str) -> str:

@@ -23,7 +23,7 @@ from kpilab.delivery.widgets.side_pages import (
 )
 from kpilab.model.catalogue import Template, kpi_templates
 from kpilab.model.history import History
-from kpilab.model.pasted import pasted_entries, pasted_history
+from kpilab.model.pasted import pasted_entries, pasted_history, read_pasted_history
 from kpilab.problems import InputError
 from kpilab.scorecard.panels import measures_of
 from kpilab.show import count_of
@@ -39,6 +39,7 @@ class BuilderPages(OnDraft):
     form: EntryForm | None
     _place: Place
     _beside: Background[Any]
+    _is_editing = False
 
     def _open(self, place: Place) -> None:
         """Show the form of an entry."""
@@ -57,11 +58,14 @@ class BuilderPages(OnDraft):
 
     def _tried(self, edit: Callable[[], None]) -> bool:
         """Make an edit; where it is refused, say why below the form."""
+        self._is_editing = True
         try:
             edit()
         except InputError as error:
             self.message.value = problem_lines(error.problems)
             return False
+        finally:
+            self._is_editing = False
         return True
 
     def _ask_removal(self) -> None:
@@ -119,6 +123,7 @@ class BuilderPages(OnDraft):
     def _use_history(self, text: str) -> None:
         def edit() -> None:
             written = pasted_history(self.cascade, text)
+            self.history = read_pasted_history(self.cascade, text)
             name = "history.csv"
             if self.cascade.history.path != (name,):
                 self.draft.change("cascade", "", {"history": {"path": name}})

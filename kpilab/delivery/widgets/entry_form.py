@@ -85,6 +85,7 @@ class EntryForm(Quiet, ipywidgets.VBox):
         late: Late | None = None,
     ):
         self._judge, self._heard, self._late, self.is_new = judge, heard, late, is_new
+        self.noun = noun
         self._found_late: Sequence[Finding] = ()
         self._turn = 0
         self.is_sound = False
