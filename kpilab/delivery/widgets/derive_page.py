@@ -130,7 +130,7 @@ class DerivePage(ipywidgets.VBox):
         parts += [_title("What it is computed from"), _heads(), *self.rows] if self.rows else []
         if not self._wider and not self.rows:
             nothing = "it is measured at every level, and all it is computed from has a KPI"
-            parts.append(ipywidgets.HTML(said(f"Nothing follows from it: {nothing}.")))
+            parts.append(ipywidgets.HTML(said(f"Nothing to propose: {nothing}.")))
         counted = count_of(len(self._own), "unit")
         hint = f"Each of {counted} may have a KPI of its own, with its own id, owner and measures"
         self.each_unit = button(f"One for each of {counted}", self._show_own, icon="list", hint=hint)
