@@ -9,6 +9,7 @@ import kpilab as kl
 from kpilab.delivery.widgets.form_fields import FIELDS
 from kpilab.delivery.widgets.judging import WHOLE, _findings, history_findings
 from kpilab.delivery.widgets.outline import VIEWS, outline
+from kpilab.delivery.widgets.undo_keys import UndoKeys
 from kpilab.model.cascade import Cascade
 from kpilab.model.files import LISTS
 from kpilab.model.pasted import pasted_entries, pasted_history, pasted_table
@@ -241,6 +242,16 @@ def test_entries_move_up_and_down(builder):
     choose(builder, "Goals and KPIs", ("cascade", ""))
     assert builder._up.disabled
     assert builder._down.disabled
+
+
+def test_undo_and_redo_are_heard_from_the_keyboard(builder):
+    (keys,) = (each for each in builder.children if isinstance(each, UndoKeys))
+    builder.draft.change("owners", "director", {"name": "Chief"})
+    keys._heard(keys, {"do": "undo"}, [])
+    assert builder.draft.is_saved
+    keys._heard(keys, {"do": "redo"}, [])
+    keys._heard(keys, {"do": "else"}, [])
+    assert builder.cascade.owner("director").name == "Chief"
 
 
 def test_circles_are_refused_at_the_field(builder):

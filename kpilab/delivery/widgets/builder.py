@@ -33,6 +33,7 @@ from kpilab.delivery.widgets.kernel_watch import AGAIN, KEPT, KernelWatch
 from kpilab.delivery.widgets.outline import NOUNS, SINGULAR, VIEWS, outline
 from kpilab.delivery.widgets.save_page import RecoveryBanner
 from kpilab.delivery.widgets.side_pages import button, heading
+from kpilab.delivery.widgets.undo_keys import UndoKeys
 from kpilab.model import editing
 from kpilab.model.cascade import Cascade
 from kpilab.model.draft import Draft
@@ -123,7 +124,8 @@ class CascadeBuilder(BuilderPages, Quiet, ipywidgets.VBox):
         self.page = ipywidgets.VBox(layout={"flex": "1 1 auto", "padding": "0 0 0 18px", "min_width": "0"})
         self.code = ipywidgets.HTML()
         watch = KernelWatch(f"{AGAIN} {KEPT}")
-        super().__init__([watch, self.banner, bar, ipywidgets.HBox([left, self.page]), self.code])
+        keys = UndoKeys(self.undo, self.redo)
+        super().__init__([watch, keys, self.banner, bar, ipywidgets.HBox([left, self.page]), self.code])
         self.view.observe(lambda change: self._look(), "value")
         self.entries.observe(lambda change: self._chosen(), "index")
 
