@@ -1,5 +1,7 @@
 """The target panel: a moved slider locks, the others follow, the residual is live; drivers by evidence."""
 
+import html
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,6 +83,16 @@ def test_every_move_can_be_undone_and_done_again(panel, data):
     assert panel.targets == pytest.approx(begun)
     panel.undo()
     assert panel.method.value == panel.plan.method == "equal"
+
+
+def test_the_line_of_code_gives_the_plan_even_where_everything_is_locked(panel, data):
+    panel.rows["north"].lock.value = True
+    panel.rows["south"].lock.value = True
+    assert panel.plan.table["locked"].all()
+    names = {"kl": kl, "cascade": data[0], "history": data[1]}
+    exec(html.unescape(panel.code.value).split("<code>")[1].split("</code>")[0], names)
+    ours, theirs = (plan.at("country").tidy() for plan in (panel.plan, names["plan"]))
+    pd.testing.assert_frame_equal(ours, theirs)
 
 
 def test_saved_targets_are_read_from_the_file_and_a_changed_file_is_refused(tmp_path):

@@ -112,7 +112,8 @@ class System:
         if scale is None:
             return deviation
         base = self.baseline.values(kpi)[:, :, None]
-        return back(scale, forward(scale, base) + deviation) - base
+        moved = back(scale, forward(scale, base) + deviation) - base
+        return np.where(deviation == 0, 0.0, moved)  # there and back is not quite the same in floating point
 
 
 def build_system(

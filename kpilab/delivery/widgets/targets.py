@@ -227,8 +227,10 @@ class TargetPanel(Frame):
                 if not self._listening:
                     return
                 row = self._rows[unit]
-                if change["owner"] is row.slider or change["new"]:
+                if change["owner"] is row.slider:
                     self._locked[unit] = free_of_noise(row.slider.value)
+                elif change["new"]:
+                    self._locked[unit] = row.slider.value  # as it adds up, to the last digit
                 else:
                     self._locked.pop(unit, None)
             self._heard(change)
@@ -309,4 +311,4 @@ def _gap_text(gap: float, unit_of_measure: str) -> str:
 def _code(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_code(key)}: {_code(inner)}" for key, inner in value.items()) + "}"
-    return f"{value:.6g}" if isinstance(value, float) else json.dumps(str(value), ensure_ascii=False)
+    return repr(float(value)) if isinstance(value, float) else json.dumps(str(value), ensure_ascii=False)
