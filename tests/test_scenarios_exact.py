@@ -60,6 +60,36 @@ def test_parent_is_the_sum_of_its_children_whatever_is_changed(shops):
     assert effect["a"] == pytest.approx(0.1 * ready.baseline.values("visits")[:, 1])
 
 
+def test_accounts_that_always_balanced_stay_balanced_whatever_is_changed(tmp_path):
+    """calls = answered + lost in all of history; forecast one by one they would drift apart. Answered less lost is
+    no such account, nor is a product that was nothing because one of its parts was."""
+    (tmp_path / "cascade.yaml").write_text(
+        "cascade: Calls\nfrequency: month\nlevels: [centre]\nhistory: {path: history.csv}\n"
+        "units: [{unit: c, name: Centre, level: centre}]\nkpis:\n"
+        "  - {id: calls, name: Calls, sum: calls}\n"
+        "  - {id: unexplained, name: Unexplained, formula: calls - answered - lost}\n"
+        "  - {id: more, name: More answered than lost, formula: answered - lost}\n"
+        "  - {id: bribes, name: Bribes, sum: bribes}\n"
+        "  - {id: cost, name: Cost of bribes, formula: bribes * calls}\n",
+        encoding="utf-8",
+    )
+    cascade = kl.read_cascade(tmp_path)
+    rng = np.random.default_rng(3)
+    answered, lost = 80 + rng.normal(size=48).cumsum(), 20 + rng.normal(size=48)
+    table = pd.DataFrame(
+        {"answered": answered, "lost": lost, "calls": answered + lost, "bribes": 0.0, "unit": "c"},
+        index=pd.period_range("2018-01", periods=48, freq="M").astype(str),
+    )
+    history = kl.read_history(cascade, table.rename_axis("period").reset_index())
+    links = kl.fit_links(cascade, history)
+    scenario = kl.what_if(cascade, history, links, {"calls": "+10%", "bribes": 2}, horizon=3, draws=100)
+    columns = ["baseline", "median", "conf_low", "conf_high", "effect"]
+    assert (scenario.path("unexplained", "c")[columns] == 0).all().all()
+    assert "as accounts that balance, and so ahead: Unexplained." in scenario.text
+    assert scenario.path("cost", "c")["median"].iloc[-1] == pytest.approx(220, rel=0.2)
+    assert kl.prepare_what_if(cascade, history, links, horizon=3).baseline.values("more")[0, 0] > 40
+
+
 def test_absolute_change_of_a_sum_at_a_parent_is_shared_out(shops):
     scenario = kl.what_if(*shops, {"revenue": "100 at all"}, horizon=3)
     effect = {unit: scenario.path("revenue", unit)["effect"].to_numpy() for unit in ("all", "a", "b")}

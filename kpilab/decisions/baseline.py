@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from kpilab.decisions.forecasts import Forecast, forecast
+from kpilab.decisions.forecasts import FEWEST_FOR_A_MODEL, Forecast, forecast
 from kpilab.decisions.tree import KpiTree, kpi_tree
 from kpilab.evidence.equations import LinkDataBuilder, coarser
 from kpilab.evidence.fitting import one_thread
@@ -24,6 +24,8 @@ from kpilab.progress import with_bar
 from kpilab.scorecard.panels import KpiPanel, kpi_panel, part_names
 from kpilab.scorecard.scales import transformed
 from kpilab.words import PERIODS_PER_YEAR, Frequency, Transform
+
+NOTHING = 1e-9  # of the largest part
 
 
 class Baseline:
@@ -56,6 +58,7 @@ class Baseline:
         self._rank = unknown.uniform(size=draws)
         self.tree = lru_cache(maxsize=None)(self._tree)
         self.values = lru_cache(maxsize=None)(self._values)
+        self.balances = lru_cache(maxsize=None)(self._balances)
         self._series = lru_cache(maxsize=None)(self._all_series)
         self._forecast_at = lru_cache(maxsize=None)(self._one_forecast)
         self._forecasts = lru_cache(maxsize=None)(self._all_forecasts)
@@ -98,7 +101,8 @@ class Baseline:
             name: np.prod([outcomes[factor] for factor in factors], axis=0)
             for name, factors in self.parts(kpi).items()
         }
-        return evaluate_formula(kpi.formula or "", made)
+        found = evaluate_formula(kpi.formula or "", made)
+        return np.where(np.isnan(found), np.nan, 0.0) if self.balances(kpi.id) else found
 
     def history_of(self, kpi_id: str) -> np.ndarray:
         """Return the KPI's past, shape (T, P)."""
@@ -109,6 +113,21 @@ class Baseline:
         place = self.units.index(unit)
         ahead = self._forecasts(kpi_id).get(place)
         return "" if ahead is None else ahead[2]
+
+    def _balances(self, kpi_id: str) -> bool:
+        """Tell whether a formula came to nothing in every unit and period of history, like accounts that balance.
+
+        Its parts are forecast one by one, and what they miss each other by is no forecast of it.
+        """
+        kpi = self.kpi(kpi_id)
+        if not kpi.formula:
+            return False
+        values = self._panel(kpi).values
+        known = ~np.isnan(values)
+        sizes = [np.abs(self._panel(self.kpi(name)).values[known]) for name in part_names(kpi)]
+        if known.sum() < FEWEST_FOR_A_MODEL or not all(size.any() for size in sizes):
+            return False
+        return bool((np.abs(values[known]) <= NOTHING * np.max(sizes, axis=0)).all())
 
     def _factors(self, kpi: Kpi, name: str) -> tuple[str, ...]:
         if name != kpi.id and self.cascade.named("kpis", name):

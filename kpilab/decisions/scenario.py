@@ -157,10 +157,10 @@ class Scenario(Result):
         said = (
             f"{unit.name}: {kpi.name}, {quantity(row.median, of)} in {row.period} instead of "
             f"{quantity(row.baseline, of)} ({share} interval {quantity(row.conf_low, of)} to "
-            f"{quantity(row.conf_high, of)}); the change does {_signed(row.effect, of)}"
+            f"{quantity(row.conf_high, of)}); the change does {signed_effect(row.effect, of)}"
         )
         if row.effect_low != row.effect_high:
-            said += f" ({_signed(row.effect_low, of)} to {_signed(row.effect_high, of)})"
+            said += f" ({signed_effect(row.effect_low, of)} to {signed_effect(row.effect_high, of)})"
         if not np.isnan(row.p_target):
             chances = f"{_chance(row.p_target)} instead of {_chance(row.p_target_baseline)}"
             said += f"; target {quantity(row.target, of)} met with {chances}"
@@ -188,6 +188,7 @@ class Scenario(Result):
         reached = set(self.table["kpi"]) - {one.kpi for one in self.interventions}
         if not reached:
             said.append("Nothing else moves: no arrow that carries a change starts here.")
+        said += self._balanced()
         open_links = self.dynamics.count("inconclusive")
         if open_links:
             arrows = count_of(open_links, "arrow")
@@ -204,6 +205,14 @@ class Scenario(Result):
             values = f"{count_of(beyond, 'value')} of {len(self.table):,}"
             said.append(f"Beyond what history has seen: {values} (column extrapolated).")
         return said + self._beyond_a_share()
+
+    def _balanced(self) -> list[str]:
+        """Say which accounts always balanced, and so do ahead."""
+        shown = [kpi for kpi in self.table["kpi"].unique() if self.prepared.baseline.balances(kpi)]
+        names = listed([self.cascade.kpi(kpi).name for kpi in shown], most=4)
+        return (
+            [f"Nothing in all of history, as accounts that balance, and so ahead: {names}."] if shown else []
+        )
 
     def _beyond_a_share(self) -> list[str]:
         """Say which shares are foreseen where no share can be, where most, and what to do about it."""
@@ -232,10 +241,19 @@ def targets_ahead(cascade: Cascade, kpi: str, units: tuple[str, ...], periods: p
     return np.array([[target.target if target else float("nan") for target in row] for row in found])
 
 
-def _signed(value: float, unit_of_measure: str) -> str:
+def signed_effect(value: float, unit_of_measure: str) -> str:
+    """Write an effect with its sign, shares in points.
+
+    Examples
+    --------
+    >>> signed_effect(-0.0246, "share"), signed_effect(5.0, "share"), signed_effect(-28800.4, "")
+    ('-2.5 points', '+500 points', '-28,800')
+    """
+    size, digits = (100 * value, 2) if unit_of_measure == "share" else (value, 3)
+    said = f"{size:+,.0f}" if abs(size) >= 10**digits else f"{size:+.{digits}g}"
     if unit_of_measure == "share":
-        return f"{100 * value:+.2g} points"
-    return f"{value:+.3g} {unit_of_measure}".strip()
+        return f"{said} {'point' if said[1:] == '1' else 'points'}"
+    return f"{said} {unit_of_measure}".strip()
 
 
 def _chance(share: float) -> str:

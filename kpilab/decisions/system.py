@@ -183,6 +183,8 @@ def _formula_motion(baseline: Baseline, kpi: Kpi) -> Motion:
     made_of = baseline.parts(kpi)
 
     def computed(deviations: Mapping[str, np.ndarray], periods: slice) -> np.ndarray:
+        if baseline.balances(kpi.id):
+            return np.zeros((*baseline.values(kpi.id)[periods].shape, 1))
         now = {}
         for name in factors:
             base = baseline.values(name)[periods][:, :, None]

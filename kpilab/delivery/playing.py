@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from kpilab.decisions.scenario import signed_effect
 from kpilab.model.cascade import Cascade
 from kpilab.show import quantity
 
@@ -52,9 +53,7 @@ def _said(cascade: Cascade, row: Any, table: pd.DataFrame) -> list[object]:
     """Return a node's words, colour, strength (0–1) and a longer text."""
     kpi = cascade.kpi(row.kpi)
     measure = kpi.unit_of_measure
-    change = (
-        f"{100 * row.effect:+.2g} points" if measure == "share" else f"{row.effect:+.3g} {measure}".strip()
-    )
+    change = signed_effect(row.effect, measure)
     largest = float(table.loc[table["kpi"] == row.kpi, "effect"].abs().max()) or 1.0
     colour = NEUTRAL
     if kpi.better in ("higher", "lower") and row.effect:

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from kpilab.decisions.propagation import arrows
-from kpilab.decisions.scenario import Scenario
+from kpilab.decisions.scenario import Scenario, signed_effect
 from kpilab.decisions.whatif import WhatIf, prepare_what_if
 from kpilab.decisions.worth import natural_step
 from kpilab.delivery.fans import fan_chart
@@ -132,8 +132,8 @@ def _told_apart(end: pd.Series) -> bool:
 def _row(cascade: Cascade, scenario: Scenario, end: pd.Series, outcome: Kpi) -> tuple[str, ...]:
     lever = cascade.kpi(scenario.interventions[0].kpi)
     of = outcome.unit_of_measure
-    span = f"{_signed(end['effect_low'], of)} to {_signed(end['effect_high'], of)}"
-    return lever.name, _size(scenario, lever), _signed(end["effect"], of), span, _chances(end)
+    span = f"{signed_effect(end['effect_low'], of)} to {signed_effect(end['effect_high'], of)}"
+    return lever.name, _size(scenario, lever), signed_effect(end["effect"], of), span, _chances(end)
 
 
 def _sentence(cascade: Cascade, scenario: Scenario, end: pd.Series, outcome: Kpi, period: str) -> str:
@@ -154,14 +154,7 @@ def _sentence(cascade: Cascade, scenario: Scenario, end: pd.Series, outcome: Kpi
 
 
 def _size(scenario: Scenario, lever: Kpi) -> str:
-    return _signed(scenario.interventions[0].change.amount, lever.unit_of_measure)
-
-
-def _signed(value: float, unit_of_measure: str) -> str:
-    if unit_of_measure == "share":
-        said = f"{100 * value:+.2g}"
-        return f"{said} {'point' if said[1:] == '1' else 'points'}"
-    return f"{value:+.3g} {unit_of_measure}".strip()
+    return signed_effect(scenario.interventions[0].change.amount, lever.unit_of_measure)
 
 
 def _chances(end: pd.Series) -> str:
