@@ -6,7 +6,6 @@ that neighbouring periods belong together.
 """
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,10 +116,10 @@ def forecast(values: np.ndarray, steps: int, season: int = 1) -> Forecast:
     if len(known) < FEWEST_FOR_A_MODEL or np.ptp(series[~np.isnan(series)]) == 0:
         best = _last_value(series, steps)
     elif np.isnan(series).any():
-        best = _best(_structural(series, steps, periods, max(seasons)) for periods in seasons)
+        best = min((_structural(series, steps, periods, max(seasons)) for periods in seasons), key=_criterion)
     else:
-        level = _best(_smoothed(series, steps, periods) for periods in seasons)
-        best = _best([level, _smoothed(series, steps, level.season, trend=True)])
+        level = min((_smoothing(series, periods) for periods in seasons), key=_criterion)
+        best = min(level, _smoothing(series, level.season, trend=True), key=_criterion).fit(steps)
     placed = np.full(len(values), np.nan)
     found = best.errors - np.nanmean(best.errors)
     n_errors = int((~np.isnan(found)).sum())
@@ -130,8 +129,8 @@ def forecast(values: np.ndarray, steps: int, season: int = 1) -> Forecast:
     return Forecast(best.mean, best.carry, placed, df, best.season, season_error, best.model)
 
 
-def _best(fits: Iterable[_Fit]) -> _Fit:
-    return min(fits, key=lambda fit: fit.criterion)
+def _criterion(one: "_Fit | _Smoothing") -> float:
+    return one.criterion
 
 
 def _last_value(series: np.ndarray, steps: int) -> _Fit:
@@ -142,26 +141,40 @@ def _last_value(series: np.ndarray, steps: int) -> _Fit:
     return _Fit(np.full(steps, series[-1]), np.ones(steps), errors, 0, 1, 0.0, "last value")
 
 
-def _smoothed(series: np.ndarray, steps: int, season: int, trend: bool = False) -> _Fit:
+@dataclass(frozen=True, eq=False)
+class _Smoothing:
+    """Exponential smoothing with its parameters estimated: what is compared before anything else is computed."""
+
+    model: ETSModel
+    params: np.ndarray
+    n_used: int
+    season: int
+    criterion: float
+    name: str
+
+    def fit(self, steps: int) -> _Fit:
+        """Look ahead with it."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            smoothed = self.model.smooth(self.params)
+            mean = np.asarray(smoothed.forecast(steps))
+        found = dict(zip(self.model.param_names, self.params, strict=True))
+        carry, errors = _carried(found, steps, self.season), np.asarray(smoothed.resid)
+        return _Fit(mean, carry, errors, self.n_used, self.season, self.criterion, self.name)
+
+
+def _smoothing(series: np.ndarray, season: int, trend: bool = False) -> _Smoothing:
     options: dict[str, Any] = {"trend": "add", "damped_trend": True} if trend else {}
     if season > 1:
         options |= {"seasonal": "add", "seasonal_periods": season}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an optimum on the border is an optimum
-        fit = ETSModel(series, error="add", initialization_method="heuristic", **options).fit(disp=False)
-        mean = np.asarray(fit.forecast(steps))
-    found = dict(zip(fit.param_names, fit.params, strict=True))
-    n_used = len(found) + 1 + trend + (season - 1)
-    name = "exponential smoothing" + (", damped trend" if trend else "")
-    return _Fit(
-        mean,
-        _carried(found, steps, season),
-        np.asarray(fit.resid),
-        n_used,
-        season,
-        _aicc(fit.llf, n_used + 1, len(series)),
-        name + _of_season(season),
-    )
+        model = ETSModel(series, error="add", initialization_method="heuristic", **options)
+        params = np.asarray(model.fit(disp=False, return_params=True))
+        likelihood = float(model.loglike(params))
+    n_used = len(params) + 1 + trend + (season - 1)
+    name = "exponential smoothing" + (", damped trend" if trend else "") + _of_season(season)
+    return _Smoothing(model, params, n_used, season, _aicc(likelihood, n_used + 1, len(series)), name)
 
 
 def _aicc(log_likelihood: float, n_used: int, n_obs: int) -> float:
