@@ -1,6 +1,6 @@
 """Join what every room finds into one report: `kl.check`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from kpilab.decisions import pay_checks
 from kpilab.evidence import action_checks, map_checks
@@ -8,6 +8,8 @@ from kpilab.model import checks, history_checks, level_checks
 from kpilab.model.cascade import Cascade
 from kpilab.model.checks import CheckReport, in_order
 from kpilab.model.history import History
+from kpilab.problems import Finding
+from kpilab.progress import with_bar
 from kpilab.scorecard import goal_coverage, kpi_quality, quality, quality_findings
 
 
@@ -43,18 +45,22 @@ def check(
         When `pay` names an unknown objective.
     """
     tested = None if links is None else list(links)
-    found = [
-        *checks.findings(cascade),
-        *level_checks.findings(cascade, pay),
-        *map_checks.findings(cascade, tested),
-        *action_checks.findings(cascade, history),
-    ]
     covered = goal_coverage.goal_coverage(cascade, tested)
-    found += goal_coverage.findings(cascade, covered, tested is not None)
+    steps: list[Callable[[], list[Finding]]] = [
+        lambda: checks.findings(cascade),
+        lambda: level_checks.findings(cascade, pay),
+        lambda: map_checks.findings(cascade, tested),
+        lambda: action_checks.findings(cascade, history),
+        lambda: list(goal_coverage.findings(cascade, covered, tested is not None)),
+    ]
+    if history is not None:
+        steps += [
+            lambda: history_checks.findings(cascade, history),
+            lambda: quality.findings(cascade, history),
+        ]
+    found = [finding for step in with_bar(steps, "checks") for finding in step()]
     if history is None:
         return CheckReport(cascade.name, in_order(found), None, covered)
-    found += history_checks.findings(cascade, history)
-    found += quality.findings(cascade, history)
     table = kpi_quality.kpi_quality(cascade, history, tested)
     found += quality_findings.findings(cascade, table)
     found += pay_checks.findings(cascade, history, tested, quality_findings.gaming_signs(cascade, table))

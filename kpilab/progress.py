@@ -1,4 +1,4 @@
-"""A bar on whatever takes over two seconds: on a terminal only, on its error stream, gone when the work is done.
+"""A bar on whatever takes its time: on a terminal only, on its error stream, gone when the work is done.
 
 In a notebook, a pipe or a scheduled run nothing is printed, so that results stay the same bytes.
 """
@@ -8,13 +8,13 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-DELAY = 2.0  # seconds before a bar appears
+DELAY = 0.5  # seconds before a bar appears; a command of two seconds may be made of several loops
 
 Item = TypeVar("Item")
 
 
 def with_bar(items: Iterable[Item], doing: str, *, hidden: bool = False) -> Iterable[Item]:
-    """Go through items; when that takes over two seconds, a bar says how far it has come.
+    """Go through items; when that takes over half a second, a bar says how far it has come.
 
     Parameters
     ----------

@@ -32,6 +32,14 @@ def test_published_four_hour_share_of_scotland(example_cascade, example_history)
         assert (by_board >= 0.95).sum() == boards
 
 
+def test_a_units_own_target_goes_before_the_one_for_every_unit(tmp_path):
+    own = SHOP + "  - {kpi: conversion, unit: b, from: 2023-02, target: 0.7}\n"
+    cascade, history = shops(tmp_path, own)
+    before, now = (kl.roll_up(cascade, history, period=each).tidy() for each in ("2023-01", "2023-02"))
+    assert [cell(before, "conversion", unit, "target") for unit in ("all", "a", "b")] == [0.5, 0.5, 0.5]
+    assert [cell(now, "conversion", unit, "target") for unit in ("all", "a", "b")] == [0.5, 0.5, 0.7]
+
+
 def test_target_of_the_span_is_the_one_in_force_at_its_end(tmp_path):
     cascade, history = shops(tmp_path)
     assert target_in_force(cascade, "revenue", "all", cascade.period("2023-01")).target == 400

@@ -27,6 +27,20 @@ def test_interval_covers_the_true_level_as_often_as_it_says():
     assert 0.90 <= np.mean(inside) <= 0.99
 
 
+def test_interval_is_as_wide_as_its_confidence_says(example_cascade, example_history):
+    """Of a normal distribution: 1.959964 standard errors on either side for 95 %, 0.674490 for 50 %."""
+    widths = []
+    for confidence in (0.95, 0.5):
+        last = (
+            kl.kpi_trend(example_cascade, example_history, kpi="attendances", confidence=confidence)
+            .tidy()
+            .iloc[-1]
+        )
+        assert last["trend"] == pytest.approx((last["conf_low"] + last["conf_high"]) / 2)
+        widths.append(last["conf_high"] - last["conf_low"])
+    assert widths[0] / widths[1] == pytest.approx(1.959964 / 0.674490, rel=1e-6)
+
+
 def test_season_is_found_and_sums_to_zero():
     _, values = simulated(1)
     values[30:34] = np.nan
