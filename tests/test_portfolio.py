@@ -131,6 +131,7 @@ def _promises(cascade, action):
     ("options", "message"),
     [
         ({"budget": -1}, "budget: is -1; write an amount of 0 or more"),
+        ({"budget": "lots"}, "budget: is lots; write an amount of 0 or more"),
         ({"budget": float("nan")}, "budget: is nan"),
         ({"budget": 1, "unit": "nowhere"}, "unknown unit 'nowhere'"),
         ({"budget": 1, "actions": ["nothing"]}, "unknown action 'nothing'"),

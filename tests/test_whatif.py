@@ -197,6 +197,9 @@ def test_every_mistake_is_told_at_once(chain_of_three):
     ("options", "message"),
     [
         ({"horizon": 0}, "horizon: is 0; look at least one month ahead"),
+        ({"horizon": True}, "horizon: is True; look at least one month ahead"),
+        ({"draws": "many"}, "draws: is 'many'; 2000 is usual"),
+        ({"seed": 0.5}, "seed: is 0.5; write a whole number"),
         ({"horizon": 10**7}, "are more than fit into memory; look less far ahead"),
         ({"seed": -1}, "seed: is -1; write a whole number"),
         ({"units": "nowhere"}, "unknown unit or level 'nowhere'"),
@@ -217,6 +220,17 @@ def test_no_change_and_a_change_outside_the_horizon_are_refused(chain_of_three):
         kl.InputError, match="not in force in any of the periods looked at, 2022-01 to 2022-12"
     ):
         kl.what_if(*chain_of_three, {"x": "1 from 2030-01"})
+
+
+@pytest.mark.parametrize("changes", ["x=1", ["x"], [("x", 1, 2)]])
+def test_what_is_no_change_is_refused_with_an_example(chain_of_three, changes):
+    with pytest.raises(kl.InputError, match=r"is no change; write a KPI and its change, like \{'beds': '-3%'\}"):
+        kl.what_if(*chain_of_three, changes)
+
+
+def test_links_that_are_none_are_refused(chain_of_three):
+    with pytest.raises(kl.InputError, match="links: is a NoneType; give what fit_links returns"):
+        kl.what_if(*chain_of_three[:2], None, {"x": 1})
 
 
 def test_links_of_another_map_are_refused(chain_of_three):

@@ -10,9 +10,10 @@ import pandas as pd
 from scipy import optimize
 
 from kpilab.decisions.interventions import Intervention
+from kpilab.decisions.options import DRAWS, SEED
 from kpilab.decisions.propagation import arrows
 from kpilab.decisions.system import holder_of
-from kpilab.decisions.whatif import DRAWS, SEED, WhatIf, prepare_what_if
+from kpilab.decisions.whatif import WhatIf, prepare_what_if
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
@@ -20,6 +21,7 @@ from kpilab.model.nouns import Kpi
 from kpilab.model.parts import Change
 from kpilab.model.periods import period_text
 from kpilab.problems import Problem, did_you_mean, one_problem, stop_on
+from kpilab.scorecard.target_request import read_target
 from kpilab.show import Result, number, quantity
 
 Reach = Literal["already there", "reachable", "not reachable"]
@@ -125,7 +127,7 @@ def what_would_it_take(
     links: LinkResults,
     *,
     kpi: str,
-    target: float | None = None,
+    target: float | str | None = None,
     period: object = None,
     unit: str | None = None,
     levers: Iterable[str] | None = None,
@@ -139,8 +141,9 @@ def what_would_it_take(
     Parameters
     ----------
     kpi : str
-    target : float, optional
-        In the KPI's unit of measure; default: the target in force in that period.
+    target : float or str, optional
+        In the KPI's unit of measure, ``"95%"`` of a share, or ``"+5%"`` relative to the last value of history;
+        default: the target in force in that period.
     period : str, optional
         When it is to be reached, ahead of history; default: a year ahead.
     unit : str, optional
@@ -164,7 +167,8 @@ def what_would_it_take(
     Raises
     ------
     InputError
-        Unknown names, a lever from which no arrow leads to the KPI, a period that is not ahead, no target.
+        Unknown names, a lever from which no arrow leads to the KPI, a period that is not ahead, no target or one
+        that the KPI cannot have.
     """
     when = _period_ahead(cascade, history, period)
     where = unit or _highest(cascade, kpi)
@@ -386,10 +390,13 @@ def _forecast_at_all(prepared: WhatIf, lever: str, unit: str) -> bool:
     )
 
 
-def _goal(prepared: WhatIf, kpi: str, unit: str, when: pd.Period, target: float | None) -> float:
+def _goal(prepared: WhatIf, kpi: str, unit: str, when: pd.Period, target: float | str | None) -> float:
+    place = prepared.baseline.units.index(unit)
     if target is not None:
-        return float(target)
-    found = float(prepared.targets(kpi)[-1, prepared.baseline.units.index(unit)])
+        past = prepared.baseline.history_of(kpi)[:, place]
+        known = past[~np.isnan(past)]
+        return read_target(target, prepared.cascade.kpi(kpi), float(known[-1]) if len(known) else np.nan)
+    found = float(prepared.targets(kpi)[-1, place])
     if np.isnan(found):
         raise one_problem("target", f"'{kpi}' has no target at {unit} in {period_text(when)}; give one")
     return found

@@ -146,9 +146,7 @@ def read_changes(
         change instead.
     """
     found, problems = [], []
-    given = changes.items() if isinstance(changes, Mapping) else changes or ()
-    for one in given:
-        kpi, value = (one.kpi, one) if isinstance(one, Intervention) else one
+    for kpi, value in _pairs(changes):
         try:
             found.append(Intervention.parse(kpi, value))
         except ValidationError as error:
@@ -161,6 +159,26 @@ def read_changes(
     if not found:
         raise one_problem("changes", "nothing is changed; name a KPI and a change, like {'beds': '-3%'}")
     return tuple(found)
+
+
+def _pairs(changes: Changes | None) -> list[tuple[str, Any]]:
+    """Return KPI and change of each.
+
+    Raises
+    ------
+    InputError
+        When it is neither a mapping nor changes one by one.
+    """
+    if isinstance(changes, Mapping):
+        return list(changes.items())
+    given = [changes] if isinstance(changes, str | Intervention) else list(changes or ())
+    found = [(one.kpi, one) if isinstance(one, Intervention) else one for one in given]
+    stop_on(
+        Problem("changes", f"'{one}' is no change; write a KPI and its change, like {{'beds': '-3%'}}")
+        for one in found
+        if not isinstance(one, tuple | list) or len(one) != 2
+    )
+    return [(str(kpi), value) for kpi, value in found]
 
 
 def read_settings(settings: Iterable[str]) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -9,8 +10,9 @@ import pandas as pd
 
 from kpilab.decisions.choice import Demands, Program, choose
 from kpilab.decisions.interventions import of_action
+from kpilab.decisions.options import DRAWS, SEED
 from kpilab.decisions.plan import COLUMNS, FRONTIER_COLUMNS, ActionPlan, Goal
-from kpilab.decisions.whatif import DRAWS, SEED, WhatIf, prepare_what_if
+from kpilab.decisions.whatif import WhatIf, prepare_what_if
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
@@ -421,9 +423,13 @@ def _check(cascade: Cascade, unit: str, budget: Any, costs: Mapping[str, float])
     units = [each.id for each in cascade.units]
     if unit not in units:
         problems.append(Problem("unit", f"unknown unit '{unit}'; {did_you_mean(unit, units)}"))
-    if not np.isfinite(budget) or budget < 0:
+    if not _is_amount(budget):
         problems.append(Problem("budget", f"is {budget}; write an amount of 0 or more"))
     for name, cost in costs.items():
-        if not np.isfinite(cost) or cost < 0:
+        if not _is_amount(cost):
             problems.append(Problem("costs", f"'{name}' costs {cost}; write an amount of 0 or more"))
     stop_on(problems)
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, Real) and 0 <= float(value) < np.inf

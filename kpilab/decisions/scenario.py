@@ -8,13 +8,14 @@ import pandas as pd
 
 from kpilab.decisions.dynamics import Dynamics, left_out
 from kpilab.decisions.interventions import Intervention
+from kpilab.decisions.options import Options
 from kpilab.model.cascade import Cascade
 from kpilab.problems import one_problem
 from kpilab.scorecard.in_force import TargetBook
 from kpilab.show import Result, count_of, listed, number, quantity
 
 if TYPE_CHECKING:
-    from kpilab.decisions.whatif import Options, WhatIf
+    from kpilab.decisions.whatif import WhatIf
 
 NOTABLE = 0.005  # of the draws
 
@@ -42,7 +43,7 @@ class Scenario(Result):
     cascade: Cascade
     interventions: tuple[Intervention, ...]
     dynamics: Dynamics
-    options: "Options"
+    options: Options
     table: pd.DataFrame
     prepared: "WhatIf" = field(repr=False)
 

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +12,7 @@ from kpilab.decisions.baseline import Baseline
 from kpilab.decisions.dynamics import Doubtful, Dynamics, fit_dynamics
 from kpilab.decisions.interventions import Changes, Intervention, read_changes
 from kpilab.decisions.loops import exploding_loops
+from kpilab.decisions.options import CONFIDENCE, DRAWS, SEED, Options, check_options
 from kpilab.decisions.scenario import COLUMNS, Scenario, targets_ahead
 from kpilab.decisions.system import System, build_system
 from kpilab.evidence.joint import Inference
@@ -22,12 +22,8 @@ from kpilab.model.history import History
 from kpilab.model.periods import period_text
 from kpilab.problems import Problem, did_you_mean, stop_on
 
-DRAWS = 2000
-SEED = 0
-CONFIDENCE = 0.95
 MOST_PREPARED = 4
 MOST_KEPT = 200  # tables of one KPI, each of a few rows per unit
-MOST_NUMBERS = 2**28  # of one KPI: 2 GiB
 
 Places = str | Iterable[str] | None
 
@@ -185,20 +181,6 @@ class WhatIf:
         return _quantiles(outcome, (0.5,))[0], _met(self.cascade, kpi, outcome, self.targets(kpi))
 
 
-@dataclass(frozen=True)
-class Options:
-    """How scenarios are made; all of it stands in `Scenario.glance()`."""
-
-    horizon: int = 12
-    units: tuple[str, ...] | None = None
-    draws: int = DRAWS
-    seed: int = SEED
-    confidence: float = CONFIDENCE
-    inference: Inference = "cluster"
-    inconclusive: Doubtful = "in"
-    correct_bias: bool = True
-
-
 def what_if(
     cascade: Cascade,
     history: History,
@@ -289,7 +271,7 @@ def prepare_what_if(
     """
     places = None if units is None else ((units,) if isinstance(units, str) else tuple(units))
     options = Options(horizon, places, draws, seed, confidence, inference, inconclusive, correct_bias)
-    _check(cascade, links, options)
+    check_options(cascade, links, options)
     key = (id(cascade), id(history), id(links), options)
     if key not in _PREPARED:
         dynamics = fit_dynamics(cascade, history, links, inconclusive=inconclusive, correct_bias=correct_bias)
@@ -301,42 +283,6 @@ def prepare_what_if(
 
 
 _PREPARED: OrderedDict[tuple[Any, ...], tuple[tuple[Any, ...], WhatIf]] = OrderedDict()
-
-
-def _check(cascade: Cascade, links: LinkResults, options: Options) -> None:
-    problems = []
-    if not isinstance(options.horizon, int) or options.horizon < 1:
-        problems.append(
-            Problem("horizon", f"is {options.horizon}; look at least one {cascade.frequency} ahead")
-        )
-    elif options.horizon * len(cascade.units) * options.draws > MOST_NUMBERS:
-        said = f"{options.horizon} periods of {len(cascade.units)} units in {options.draws} draws"
-        problems.append(
-            Problem("horizon", f"{said} are more than fit into memory; look less far ahead, or draw less")
-        )
-    if options.draws < 1:
-        problems.append(Problem("draws", f"is {options.draws}; 2000 is usual"))
-    if options.seed < 0:
-        problems.append(Problem("seed", f"is {options.seed}; write a whole number of 0 or more"))
-    if not 0 < options.confidence < 1:
-        problems.append(
-            Problem("confidence", f"is {options.confidence}; write a share between 0 and 1, like 0.95")
-        )
-    for name, given, known in (
-        ("inconclusive", options.inconclusive, ("in", "out")),
-        ("inference", options.inference, ("cluster", "wild")),
-    ):
-        if given not in known:
-            problems.append(Problem(name, f"'{given}' is not known; {did_you_mean(given, known)}"))
-    places = [*cascade.levels, *(unit.id for unit in cascade.units)]
-    for place in options.units or ():
-        if place not in places:
-            problems.append(
-                Problem("units", f"unknown unit or level '{place}'; {did_you_mean(place, places)}")
-            )
-    if cascade.links != links.cascade.links:
-        problems.append(Problem("links", "are those of another map; test this one with fit_links first"))
-    stop_on(problems)
 
 
 def _units_shown(cascade: Cascade, places: tuple[str, ...] | None) -> frozenset[str]:
