@@ -62,6 +62,7 @@ PAGES = (
     AppPage("what_if", "What if", "What follows, and when, if a lever moves?", _no_links),
     AppPage("actions", "Actions", "Did each action move the KPI that it promised to move?", _no_actions),
     AppPage("pay", "Pay", "What does pay rest on?", _no_pay),
+    AppPage("reports", "Reports", "What does everybody read about a period?"),
     AppPage("build", "Build", "Which goals, KPIs and links make the cascade?", saves=True),
     AppPage("map", "Map", "Which arrows do we draw, and what does history say of them?", saves=True),
 )

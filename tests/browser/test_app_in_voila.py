@@ -53,7 +53,7 @@ def enter(page, app, name=""):
     page.goto(f"{app.address}/?token={TOKEN}")
     if name:
         page.get_by_role("link", name=name, exact=True).click()
-        page.get_by_role("heading", name=name).wait_for()
+        page.locator("h1", has_text=name).wait_for()
         page.locator(f"{WIDGET}, .kl-map").first.wait_for()
 
 
@@ -75,6 +75,7 @@ def test_who_has_no_token_is_asked_for_it(app, page, chromium_page):
 
 
 def test_every_listed_page_opens_with_its_widgets(app, page, folder, screens):
+    before = contents(folder)
     enter(page, app)
     page.screenshot(path=screens / "app_start.png")
     assert page.get_by_role("link").all_inner_texts() == [
@@ -84,6 +85,7 @@ def test_every_listed_page_opens_with_its_widgets(app, page, folder, screens):
         "What if",
         "Actions",
         "Pay",
+        "Reports",
     ]
     shown = {
         "Scorecard": "A&E patients seen within four hours",
@@ -95,6 +97,13 @@ def test_every_listed_page_opens_with_its_widgets(app, page, folder, screens):
         enter(page, app, name)
         page.locator(WIDGET, has_text=text).first.wait_for()
         page.screenshot(path=screens / f"app_{name.lower()}.png")
+    enter(page, app, "Reports")
+    page.get_by_role("button", name="Show").click()
+    report = page.frame_locator("iframe")
+    report.locator("h1", has_text="NHS Scotland").wait_for()
+    assert report.locator("svg").count() >= 5
+    page.screenshot(path=screens / "app_reports.png")
+    assert contents(folder) == before
     people = kl.read_pay(kl.read_cascade(folder)).people
     assert not any(each.person in page.content() for each in people)
 

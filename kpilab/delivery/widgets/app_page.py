@@ -14,6 +14,7 @@ from kpilab.delivery.widgets.choose import ActionChooser, LinkChooser, Scorecard
 from kpilab.delivery.widgets.entry_form import BAD, said
 from kpilab.delivery.widgets.map_editor import MapEditor
 from kpilab.delivery.widgets.panel import Panel
+from kpilab.delivery.widgets.report_reader import ReportReader
 from kpilab.evidence.actions import evaluate_actions
 from kpilab.evidence.links import fit_links
 from kpilab.model.cascade import Cascade
@@ -96,6 +97,7 @@ _PANELS: dict[str, Callable[[Cascade, History], Any]] = {
     "links": _links,
     "what_if": _what_if,
     "actions": _actions,
+    "reports": ReportReader,
 }
 _EDITORS: dict[str, Callable[[Cascade], Any]] = {
     "build": _build,
