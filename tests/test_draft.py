@@ -1,6 +1,7 @@
 """A draft: nothing is lost by undoing, by somebody else's save, or by a kernel that dies."""
 
 import os
+import shutil
 
 import pytest
 
@@ -8,6 +9,7 @@ import kpilab as kl
 from kpilab.model import saving
 from kpilab.model.journal import journals_in
 from kpilab.model.start import start_cascade
+from tests.small import SHOP, write_cascade_folder
 
 
 @pytest.fixture
@@ -356,3 +358,33 @@ def test_a_whole_list_is_put_in_place_of_another_in_one_step_and_given_up(draft,
     draft.give_up()
     assert draft.is_saved
     assert journals_in(folder) == []
+
+
+def test_a_comment_on_the_line_of_an_entry_moves_with_it(tmp_path):
+    lines = {"a": "", "b": "   # about b", "c": "", "d": " # about d"}
+    factors = "".join(
+        f"  - {{id: {name}, name: {name}, objective: grow}}{note}\n" for name, note in lines.items()
+    )
+    text = SHOP.replace("factors:\n", "factors:\n" + factors)
+    folder = write_cascade_folder(tmp_path, text)
+    draft = kl.Draft(kl.read_cascade(folder))
+    draft.move("factors", "b", 1)
+    draft.move("factors", "d", -3)
+    draft.save()
+    rows = (folder / "cascade.yaml").read_text(encoding="utf-8").split("factors:\n")[1].splitlines()[:4]
+    assert [(row.split("id: ")[1][0], row.partition("#")[2]) for row in rows] == [
+        ("d", " about d"), ("a", ""), ("c", ""), ("b", " about b"),
+    ]  # fmt: skip
+
+
+def test_a_heading_between_entries_stays_where_it_is(example_folder, tmp_path):
+    """`over_12h` stands last above the heading of the beds; with `over_8h` in its place the heading follows that."""
+    folder = shutil.copytree(example_folder, tmp_path / "example")
+    draft = kl.Draft(kl.read_cascade(folder))
+    draft.move("kpis", "over_12h", -1)
+    draft.save()
+    text = (folder / "cascade.yaml").read_text(encoding="utf-8")
+    places = [text.index(each) for each in ("id: over_12h", "id: over_8h", "# beds ---", "id: bed_occupancy")]
+    assert places == sorted(places)
+    assert "timing: leading                   # of the waits over twelve hours\n" in text
+    assert text.count("#") == (example_folder / "cascade.yaml").read_text(encoding="utf-8").count("#")

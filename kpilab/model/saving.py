@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import CommentMark
+from ruamel.yaml.tokens import CommentToken
 
 from kpilab.model.cascade import Cascade
 from kpilab.model.entries import IGNORED_COLUMNS, plain, yaml_format
@@ -173,10 +175,47 @@ def _merged_list(existing: CommentedSeq | None, entries: tuple, model: type[Noun
     order = {identity: position for position, (identity, _) in enumerate(kept)}
     places = [order[_identity(model.model_validate(plain(item)))] for item in existing]
     if places != sorted(places):
-        items = [existing[places.index(position)] for position in range(len(places))]
-        for position, item in enumerate(items):
-            existing[position] = item
+        _reorder(existing, [places.index(position) for position in range(len(places))])
     return existing
+
+
+def _reorder(existing: CommentedSeq, order: list[int]) -> None:
+    """Put entries in another order: a comment on a line of an entry goes with it, those between entries stay."""
+    notes = [_note_after(existing, place) for place in range(len(order))]
+    texts = [note.value.partition("\n") if note else ("", "\n", "") for note in notes]
+    items = [existing[source] for source in order]
+    for place, item in enumerate(items):
+        existing.ca.items.pop(place, None)
+        existing[place] = item
+    for place, source in enumerate(order):
+        text = texts[source][0] + "\n" + texts[place][2]
+        container, key, slot = _end_of(existing, place)
+        container.ca.items.pop(key, None)
+        if text.strip():
+            moved = notes[source]
+            mark = CommentMark(moved.start_mark.column if moved else 0)
+            token = CommentToken(text, mark, None)
+            container.ca.items[key] = [token if slot == each else None for each in range(4)]
+
+
+def _note_after(existing: CommentedSeq, place: int) -> CommentToken | None:
+    """Return the comment that follows an entry: the rest of its last line, and the lines below."""
+    container, key, slot = _end_of(existing, place)
+    note = container.ca.items.get(key)
+    return note[slot] if note else None
+
+
+def _end_of(existing: CommentedSeq, place: int) -> tuple[Any, Any, int]:
+    """Return the container and key of the last value of an entry, and where that keeps its comment."""
+    container: Any = existing
+    key: Any = place
+    while (
+        (value := container[key])
+        and isinstance(value, CommentedMap | CommentedSeq)
+        and not value.fa.flow_style()
+    ):
+        container, key = value, [*value][-1] if isinstance(value, CommentedMap) else len(value) - 1
+    return container, key, 2 if isinstance(container, CommentedMap) else 0
 
 
 def _identity(entry: Any) -> str:
