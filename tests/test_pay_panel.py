@@ -1,6 +1,7 @@
 """The pay panel: its sliders describe a plan, and what it shows is what `simulate_pay` says of that plan."""
 
 import html
+import shutil
 
 import pytest
 
@@ -109,3 +110,45 @@ def test_reweighting_nothing_or_too_few_is_refused(panel):
         slider.value = 0.0
     panel.wait()
     assert "one of them above 0" in panel.problem.value
+
+
+def test_a_saved_plan_pays_what_the_panel_showed_and_all_else_stands_as_it_stood(example_folder, tmp_path):
+    folder = tmp_path / "nhs"
+    shutil.copytree(example_folder, folder)
+    (folder / "pay.yaml").chmod(0o600)
+    cascade = kl.read_cascade(folder)
+    history = kl.read_history(cascade)
+    panel = kl.Panel("pay", cascade, history, plan="boards")
+    before = (folder / "pay.yaml").read_text()
+    panel.payouts["threshold"].value = 0.4
+    panel.weights[0].value = 0.9
+    total = panel.results.total
+    (button,) = (each for each in panel.buttons.children if getattr(each, "description", "") == "Save…")
+    button.click()
+    (page,) = panel.save_box.children
+    assert "threshold=(0.8, 0.4)" in page.children[0].children[2].value
+    assert (folder / "pay.yaml").read_text() == before
+    page.children[0].yes.click()
+    assert "Saved in nhs: pay.yaml" in panel.save_box.children[0].value
+    assert kl.simulate_pay(cascade, history).total == total == panel.results.total
+    after = (folder / "pay.yaml").read_text()
+    assert [line for line in before.splitlines() if line.startswith(("#", "  - {person"))] == [
+        line for line in after.splitlines() if line.startswith(("#", "  - {person"))
+    ]
+    assert "# of the value itself: falling marks, lower is better" in after
+    assert (folder / "pay.yaml").stat().st_mode & 0o777 == 0o600
+    assert "kl.simulate_pay(cascade, history)" in panel.code.value  # the file says it now
+    panel.undo()
+    assert panel.results.total != total
+    (folder / "pay.yaml").write_text(after + "# somebody else was here\n")
+    with pytest.raises(kl.InputError, match="changed on disk since it was read"):
+        panel.save()
+    panel.save(overwrite=True)
+    assert kl.simulate_pay(cascade, history).total == panel.results.total
+
+
+def test_a_plan_that_was_given_is_not_saved(tmp_path):
+    cascade, history = paid(tmp_path)
+    panel = kl.Panel("pay", cascade, history, period="2023-01", pay=kl.read_pay(cascade))
+    with pytest.raises(kl.InputError, match="not read from the cascade's folder"):
+        panel.save()

@@ -8,6 +8,7 @@ import io
 import os
 import tempfile
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def rewritten_files(cascade: Cascade, folder: Path) -> dict[str, str]:
     source = next((f for f in (folder / CASCADE_FILE, cascade.folder / CASCADE_FILE) if f.exists()), None)
     original = source.read_text(encoding="utf-8") if source else ""
     document = yaml_format().load(original) if source else CommentedMap()
-    rewritten = _yaml_text(document) if source else ""
+    rewritten = yaml_text(document) if source else ""
     files = {}
     for noun in TABLES:
         table = document.get(noun)
@@ -76,13 +77,14 @@ def rewritten_files(cascade: Cascade, folder: Path) -> dict[str, str]:
             path = str(table["path"])
             files[path] = _table_text(getattr(cascade, noun), noun, cascade.folder / path)
     _merge_document(document, cascade)
-    changed = _yaml_text(document)
+    changed = yaml_text(document)
     text = laid_out_as_before(original, rewritten, changed)
     same = plain(yaml_format().load(text)) == plain(yaml_format().load(changed))
     return {**files, CASCADE_FILE: text if same else changed}
 
 
-def _yaml_text(document: CommentedMap) -> str:
+def yaml_text(document: CommentedMap) -> str:
+    """Return a document as the YAML writer lays it out."""
     stream = io.StringIO()
     yaml_format().dump(document, stream)
     return stream.getvalue()
@@ -112,6 +114,8 @@ def short_form(value: Any) -> Any:
             return as_written(value)  # type: ignore[arg-type]
         case dict():
             return {key: short_form(inner) for key, inner in value.items()}
+        case Decimal():
+            return int(value) if value == int(value) else float(value)
         case tuple():
             return _flow([short_form(inner) for inner in value])
         case _:
@@ -133,7 +137,7 @@ def _merge_document(document: CommentedMap, cascade: Cascade) -> None:
             continue
         if name in LISTS:
             if value or key in document:
-                document[key] = _merged_list(document.get(key), value, LISTS[name])
+                document[key] = merged_list(document.get(key), value, LISTS[name])
         elif key not in document:
             if field.is_required() or value != field.get_default(call_default_factory=True):
                 document[key] = short_form(value)
@@ -150,7 +154,7 @@ def _reread(name: str, written: Any) -> Any:
     return tuple(str(item) for item in value) if name == "breaks" else value
 
 
-def _merged_list(existing: CommentedSeq | None, entries: tuple, model: type[Noun]) -> CommentedSeq:
+def merged_list(existing: CommentedSeq | None, entries: tuple, model: type[Noun]) -> CommentedSeq:
     """Keep the written form of every entry that did not change, with its comments."""
     if existing is None:
         return CommentedSeq([CommentedMap(as_written(entry)) for entry in entries])

@@ -137,6 +137,20 @@ def test_a_lever_moved_redraws_what_follows(app, page, screens):
     page.screenshot(path=screens / "app_what_if.png")
 
 
+def test_chart_and_table_are_downloaded(app, page, tmp_path):
+    enter(page, app, "Targets")
+    got = {}
+    for kind in ("Chart as SVG", "Chart as PNG", "Table as CSV"):
+        with page.expect_download() as waiting:
+            page.locator(f'button:text-is("{kind}")').click()
+        path = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        got[path.suffix] = path.read_bytes()
+    assert b"NHS Lothian" in got[".svg"]
+    assert got[".png"].startswith(b"\x89PNG")
+    assert got[".csv"].startswith(b"kpi,unit,level,period")
+
+
 def test_editors_are_not_found_without_edit(app, page):
     enter(page, app)
     started = app.kernels_started()

@@ -1,6 +1,8 @@
 """Shape a pay plan: drag its marks and weights, and see budget, curves, evidence and one statement change."""
 
+import html
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -12,12 +14,15 @@ from kpilab.delivery.charts import Chart
 from kpilab.delivery.pay_pages import budget_chart, curve_chart, replay_chart, statement_page
 from kpilab.delivery.plane import side_by_side
 from kpilab.delivery.widgets.frame import Answer, Frame, State, file_name, free_of_noise
+from kpilab.delivery.widgets.save_page import SavePage
 from kpilab.delivery.widgets.work import Report
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
+from kpilab.model.files import text_of
 from kpilab.model.history import History
-from kpilab.model.pay_files import read_pay
+from kpilab.model.pay_files import PAY_FILE, read_pay
 from kpilab.model.pay_plan import Curve, PayPlan, Plan
+from kpilab.model.pay_saving import PayDraft
 from kpilab.model.periods import Span
 from kpilab.problems import InputError, one_problem
 from kpilab.show import paragraphs_html, table_html
@@ -75,7 +80,7 @@ class PayPanel(Frame):
     `curves` holds the controls of every curve by which the plan pays, `weights` the sliders of its measures;
     `person` chooses whose statement is shown: nobody's until somebody is asked for. With a scenario the budget is
     the distribution over its draws, without one what past years would have cost. The table that is downloaded
-    names nobody. The cascade stays as it is.
+    names nobody. `save` writes the plan into `pay.yaml`; the cascade stays as it is.
     """
 
     doing = "Working out who gets what"
@@ -116,7 +121,19 @@ class PayPanel(Frame):
         tabs.add_class("kpilab-tabs")
         tabs.titles = (*(_shortened(controls.name) for controls in self.curves), "Weights")
         self._watch(*self._sliders, self.person)
-        self._begin(tabs, self.code, self.text, self.chart, self.rests, self.person, self.statement)
+        self.save_box = ipywidgets.VBox()
+        self._read = None if pay is not None or cascade.read_only else text_of(cascade.folder / PAY_FILE)
+        self._begin(
+            self.save_box,
+            tabs,
+            self.code,
+            self.text,
+            self.chart,
+            self.rests,
+            self.person,
+            self.statement,
+            saves=self._read is not None,
+        )
 
     @property
     def results(self) -> PayResults:
@@ -133,6 +150,49 @@ class PayPanel(Frame):
             When a curve would fall or repeat a mark, or no weight is above 0.
         """
         return self._shaped(self._now)
+
+    def save(self, *, overwrite: bool = False) -> list[Path]:
+        """Write the plan into `pay.yaml` without being asked; the button says first what changes.
+
+        Parameters
+        ----------
+        overwrite : bool
+            Also over what somebody else wrote in the meantime.
+
+        Raises
+        ------
+        InputError
+            When a file changed on disk since it was read, the sliders describe no plan, or the plan was not read
+            from the cascade's folder.
+        """
+        written = self._draft().save(overwrite=overwrite)
+        self._saved()
+        return written
+
+    def _draft(self) -> PayDraft:
+        if self._read is None:
+            raise one_problem("pay", "was not read from the cascade's folder to be saved there")
+        changes = [f"Plan '{self.plan.id}' is {verb}: {said}" for verb, said, _ in self._moves(self._now)]
+        return PayDraft(self._cascade, self._read, self.pay, tuple(changes))
+
+    def _ask_to_save(self) -> None:
+        def back() -> None:
+            self.save_box.children = []
+
+        def done(said: str) -> None:
+            self._saved()
+            self.save_box.children = [ipywidgets.HTML(html.escape(said))]
+
+        try:
+            self.save_box.children = [SavePage(self._draft(), back, done)]
+        except InputError as error:
+            self._say(error.problems[0].message)
+
+    def _saved(self) -> None:
+        """Begin anew from what the file says now."""
+        self._before, self._read = read_pay(self._cascade), text_of(self._cascade.folder / PAY_FILE)
+        self._first = self._now
+        self._ask()
 
     def _state(self) -> State:
         return {slider: free_of_noise(slider.value) for slider in self._sliders} | {

@@ -1,14 +1,33 @@
 """Save a draft: what changes is shown first, and what somebody else changed is never overwritten unasked."""
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import ipywidgets
 
 from kpilab.delivery.widgets.entry_form import BAD, said
 from kpilab.delivery.widgets.side_pages import AskPage, button, heading, problem_lines, stakes_of_save
+from kpilab.model.cascade import Cascade
 from kpilab.model.draft import Draft
 from kpilab.problems import InputError
+
+
+class Savable(Protocol):
+    """What can be saved once it was looked at: a draft of the cascade, or of the pay plan."""
+
+    @property
+    def cascade(self) -> Cascade:
+        """Return the cascade in whose folder it is saved."""
+
+    def changes(self) -> tuple[str, ...]:
+        """Say in sentences what differs from what was read or saved last."""
+
+    def difference(self) -> str:
+        """Return what saving would change in the files, as a unified diff."""
+
+    def save(self, *, overwrite: bool = False) -> list[Path]:
+        """Write what changed; refuse when a file changed on disk, unless told to overwrite it."""
 
 
 class SavePage(ipywidgets.VBox):
@@ -16,14 +35,14 @@ class SavePage(ipywidgets.VBox):
 
     Parameters
     ----------
-    draft : Draft
+    draft : Draft or PayDraft
     back : callable
         Leaves the page.
     done : callable
         Called with a sentence once it is saved.
     """
 
-    def __init__(self, draft: Draft, back: Callable[[], None], done: Callable[[str], None]):
+    def __init__(self, draft: Savable, back: Callable[[], None], done: Callable[[str], None]):
         self._draft, self._back, self._done = draft, back, done
         stakes = stakes_of_save(draft.changes(), draft.difference())
         super().__init__(
