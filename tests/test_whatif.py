@@ -224,7 +224,9 @@ def test_no_change_and_a_change_outside_the_horizon_are_refused(chain_of_three):
 
 @pytest.mark.parametrize("changes", ["x=1", ["x"], [("x", 1, 2)]])
 def test_what_is_no_change_is_refused_with_an_example(chain_of_three, changes):
-    with pytest.raises(kl.InputError, match=r"is no change; write a KPI and its change, like \{'beds': '-3%'\}"):
+    with pytest.raises(
+        kl.InputError, match=r"is no change; write a KPI and its change, like \{'beds': '-3%'\}"
+    ):
         kl.what_if(*chain_of_three, changes)
 
 
