@@ -74,6 +74,14 @@ def composition_of(cascade: Cascade, kpi: Kpi) -> Composition:
     return Composition("sum")
 
 
+def adds_up(cascade: Cascade, kpi: Kpi) -> bool:
+    """Tell whether a KPI's parent is the sum of its children."""
+    try:
+        return composition_of(cascade, kpi).rule == "sum"
+    except InputError:
+        return False  # it follows from its children in no way at all
+
+
 def _of_ratio(cascade: Cascade, kpi: Kpi, of: str, per: str) -> Composition:
     if not _is_same(cascade, of):
         return Composition("sum") if _is_same(cascade, per) else Composition("mean", per)

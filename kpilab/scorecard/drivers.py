@@ -3,6 +3,9 @@
 A link says how far the outcome moves per unit of its cause, everything else on the map held constant: the
 direct effect. Drivers are the direct causes; what drives them in turn is a question of its own, asked with
 the driver as the outcome.
+
+A link that was fitted further down holds there for one unit. Where a sum drives a ratio, or a ratio a sum, what it
+does to the units together depends on how many they are: an hour more for each of twelve persons is twelve hours.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +22,7 @@ from kpilab.model.nouns import Kpi
 from kpilab.model.periods import Span
 from kpilab.problems import one_problem, stop_on
 from kpilab.scorecard.allocation import Lines, OutOfReach, least_stretch, split
+from kpilab.scorecard.composition import adds_up
 from kpilab.scorecard.difficulty import (
     Record,
     best_tenth,
@@ -59,7 +63,9 @@ class Driver:
     Attributes
     ----------
     effect, std_error : float
-        Of one unit of the driver on the outcome.
+        Of one unit of the driver on the outcome, at the unit whose target it is.
+    alike : str
+        Which units below are taken to move alike; nothing when that does not matter.
     actual, low, high : float
     values : ndarray, shape (T, 1)
     record : Record
@@ -76,6 +82,7 @@ class Driver:
     values: np.ndarray
     record: Record
     words: str
+    alike: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +119,7 @@ def plan_drivers(
     """
     supported = _supported(kpi, links)
     outcome = _outcome(cascade, history, kpi, unit, span, target)
-    drivers, left_out = _drivers(cascade, history, unit, span, supported, limits)
+    drivers, left_out = _drivers(cascade, history, outcome, span, supported, limits)
     moved = _moved(outcome, drivers)
     change = moved - np.array([driver.actual for driver in drivers])
     reached = outcome.after(float(np.array([driver.effect for driver in drivers]) @ change))
@@ -138,7 +145,7 @@ def plan_drivers(
         table=table,
         sums=pd.DataFrame([sums], columns=RESIDUAL_COLUMNS),
         left_out=left_out,
-        remarks=_remarks(outcome, spread),
+        remarks=_remarks(outcome, spread, drivers),
         rule="effects",
         probability=_probability(outcome, reached, spread),
     )
@@ -178,9 +185,9 @@ def _outcome(
 
 
 def _drivers(
-    cascade: Cascade, history: History, unit: str, span: Span, supported: pd.DataFrame, limits: Limits
+    cascade: Cascade, history: History, outcome: Outcome, span: Span, supported: pd.DataFrame, limits: Limits
 ) -> tuple[list[Driver], tuple[tuple[str, str], ...]]:
-    drivers, left_out = [], []
+    drivers, left_out, unit = [], [], outcome.unit
     causes = [str(cause) for cause in supported["cause"]]
     place = history.units.index(unit)
     for row in supported.itertuples():
@@ -193,14 +200,38 @@ def _drivers(
         if np.isnan(standing.actual[place]):
             left_out.append((kpi.id, f"no value in {standing.base}"))
             continue
-        drivers.append(_driver(kpi, standing, place, row, limits))
+        per_unit, alike = _per_unit(cascade, outcome, kpi, standing, str(row.level))
+        drivers.append(_driver(kpi, standing, place, row, limits, per_unit, alike))
     if not drivers:
         named = listed([f"{name} ({why})" for name, why in left_out])
         raise one_problem("unit", f"no driver can be given a target at '{unit}': {named}")
     return drivers, tuple(left_out)
 
 
-def _driver(kpi: Kpi, standing: Standing, place: int, link: Any, limits: Limits) -> Driver:
+def _per_unit(
+    cascade: Cascade, outcome: Outcome, driver: Kpi, standing: Standing, level: str
+) -> tuple[float, str]:
+    """Return by what an effect at a lower level is multiplied at the unit, and which units then move alike."""
+    below = cascade.with_descendants([outcome.unit])
+    known = ~np.isnan(outcome.standing.actual) & ~np.isnan(standing.actual)
+    n_units = sum(
+        each.level == level and each.id in below and bool(there)
+        for each, there in zip(cascade.units, known, strict=True)
+    )
+    power = _adds_up(cascade, outcome.kpi) - _adds_up(cascade, driver)
+    if n_units < 2 or power == 0 or cascade.unit(outcome.unit).level == level:
+        return 1.0, ""
+    return float(n_units) ** power, f"the {n_units} units of level '{level}' in '{driver.name}'"
+
+
+def _adds_up(cascade: Cascade, kpi: Kpi) -> int:
+    """Return 1 for a KPI whose units add up on the scale of its links, else 0: a logarithm knows no size."""
+    return int(kpi.transform is None and adds_up(cascade, kpi))
+
+
+def _driver(
+    kpi: Kpi, standing: Standing, place: int, link: Any, limits: Limits, per_unit: float, alike: str
+) -> Driver:
     actual = float(standing.actual[place])
     low, high, words = limits.of_one(
         kpi.id, natural_bounds(kpi, standing.values[:, place]), actual, kpi.unit_of_measure
@@ -209,8 +240,8 @@ def _driver(kpi: Kpi, standing: Standing, place: int, link: Any, limits: Limits)
         values = _FORWARD[kpi.transform](standing.values[:, [place]])
     values = np.where(np.isfinite(values), values, np.nan)
     return Driver(
-        kpi, float(link.estimate), float(link.std_error), _scaled(kpi, actual), _scaled(kpi, low), _scaled(kpi, high),
-        values, record_of(values, standing.record.lag), words,
+        kpi, per_unit * float(link.estimate), per_unit * float(link.std_error),
+        _scaled(kpi, actual), _scaled(kpi, low), _scaled(kpi, high), values, record_of(values, standing.record.lag), words, alike,
     )  # fmt: skip
 
 
@@ -295,8 +326,10 @@ def _row(
     ]  # fmt: skip
 
 
-def _remarks(outcome: Outcome, spread: float) -> tuple[str, ...]:
+def _remarks(outcome: Outcome, spread: float, drivers: list[Driver]) -> tuple[str, ...]:
     said = "Drivers act directly; what drives them in turn is planned with the driver as the outcome."
+    if alike := [driver.alike for driver in drivers if driver.alike]:
+        said += f" Taken to move alike: {listed(alike)}."
     if np.isnan(spread):
         return (f"{said} History is too short to say how surely the outcome follows.",)
     z = float(stats.norm.ppf((1 + SURE) / 2))
