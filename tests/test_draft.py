@@ -1,6 +1,7 @@
 """A draft: nothing is lost by undoing, by somebody else's save, or by a kernel that dies."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -388,3 +389,14 @@ def test_a_heading_between_entries_stays_where_it_is(example_folder, tmp_path):
     assert places == sorted(places)
     assert "timing: leading                   # of the waits over twelve hours\n" in text
     assert text.count("#") == (example_folder / "cascade.yaml").read_text(encoding="utf-8").count("#")
+
+
+def test_no_comment_is_lost_when_entries_move(draft, folder):
+    """The starter has comments between actions that take several lines, after links, and above lists."""
+    file = folder / "cascade.yaml"
+    before = sorted(re.findall("#.*", file.read_text(encoding="utf-8")))
+    for noun in ("objectives", "factors", "processes", "owners", "kpis", "links", "actions"):
+        draft.move(noun, getattr(draft.cascade, noun)[0].id, 1)
+    draft.move("actions", draft.cascade.actions[-1].id, -2)
+    draft.save()
+    assert sorted(re.findall("#.*", file.read_text(encoding="utf-8"))) == before

@@ -188,18 +188,23 @@ def _reorder(existing: CommentedSeq, order: list[int]) -> None:
     notes = [_note_after(existing, place) for place in range(len(order))]
     texts = [note.value.partition("\n") if note else ("", "\n", "") for note in notes]
     items = [existing[source] for source in order]
+    above = [(existing.ca.items.get(place) or [None] * 4)[1] for place in range(len(order))]
     for place, item in enumerate(items):
-        existing.ca.items.pop(place, None)
         existing[place] = item
+        existing.ca.items.pop(place, None)
+        if above[place]:
+            existing.ca.items[place] = [None, above[place], None, None]
     for place, source in enumerate(order):
         text = texts[source][0] + "\n" + texts[place][2]
         container, key, slot = _end_of(existing, place)
-        container.ca.items.pop(key, None)
-        if text.strip():
-            moved = notes[source]
-            mark = CommentMark(moved.start_mark.column if moved else 0)
-            token = CommentToken(text, mark, None)
-            container.ca.items[key] = [token if slot == each else None for each in range(4)]
+        kept = container.ca.items.pop(key, None) or [None] * 4
+        moved = notes[source]
+        mark = CommentMark(moved.start_mark.column if moved else 0)
+        token = CommentToken(text, mark, None) if text.strip() else None
+        if token or kept[1]:
+            container.ca.items[key] = [
+                token if slot == each else kept[1] if each == 1 else None for each in range(4)
+            ]
 
 
 def _note_after(existing: CommentedSeq, place: int) -> CommentToken | None:
