@@ -214,7 +214,7 @@ def test_two_drivers_share_by_effect_and_variation_by_hand(tmp_path):
     class Tested:
         def tidy(self):
             rows = {"cause": ["a", "b"], "effect": "y", "estimate": [1.0, 0.5], "std_error": 0.1}
-            return pd.DataFrame({**rows, "verdict": "supported"})
+            return pd.DataFrame({**rows, "level": cascade.levels[-1], "verdict": "supported"})
 
     options = outcome_options(cascade, history, Tested(), change=0.2)
     rows = kl.allocate_targets(cascade, history, **options).tidy().set_index("kpi")

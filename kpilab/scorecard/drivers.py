@@ -53,7 +53,7 @@ class LinksWithVerdicts(Protocol):
     """Links with verdicts: what `kl.fit_links` returns."""
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row per link: cause, effect, estimate, std_error, verdict and more."""
+        """Return one row per link: cause, effect, level, estimate, std_error, verdict and more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +241,8 @@ def _driver(
     values = np.where(np.isfinite(values), values, np.nan)
     return Driver(
         kpi, per_unit * float(link.estimate), per_unit * float(link.std_error),
-        _scaled(kpi, actual), _scaled(kpi, low), _scaled(kpi, high), values, record_of(values, standing.record.lag), words, alike,
+        _scaled(kpi, actual), _scaled(kpi, low), _scaled(kpi, high),
+        values, record_of(values, standing.record.lag), words, alike,
     )  # fmt: skip
 
 
