@@ -395,7 +395,7 @@ def test_no_comment_is_lost_when_entries_move(draft, folder):
     """The starter has comments between actions that take several lines, after links, and above lists."""
     file = folder / "cascade.yaml"
     before = sorted(re.findall("#.*", file.read_text(encoding="utf-8")))
-    for noun in ("objectives", "factors", "processes", "owners", "kpis", "links", "actions"):
+    for noun in ("objectives", "processes", "owners", "kpis", "links", "actions"):
         draft.move(noun, getattr(draft.cascade, noun)[0].id, 1)
     draft.move("actions", draft.cascade.actions[-1].id, -2)
     draft.save()
