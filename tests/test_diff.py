@@ -9,6 +9,7 @@ import kpilab as kl
 from kpilab import cli
 from kpilab.model.files import LISTS
 from kpilab.model.nouns import Kpi, Unit
+from kpilab.model.parts import Ratio
 from kpilab.scorecard.diff import on_units
 from tests.small import SHOP, shops, write_cascade_folder
 from tests.test_changes import with_entry
@@ -49,6 +50,20 @@ def test_a_lower_target_raises_attainment_by_paper_arithmetic(both):
     assert "mean attainment 100.0 % before, 112.5 % after" in result.text
     shown = result.shown().iloc[0]
     assert shown[["kpi", "target_old", "target_new"]].tolist() == ["conversion", 0.5, 0.4]
+
+
+def test_a_definition_and_a_target_that_multiply_share_by_shapley_by_hand(both):
+    """Actual 0.5 → 1 and target 0.5 → 0.4: attainment 1, 2 or 1.25 on the ways, 2.5 at the end; of two KPIs half.
+
+    The definition: mean of 2 − 1 and 2.5 − 1.25; the target: mean of 1.25 − 1 and 2.5 − 2.
+    """
+    cascade, history = both
+    new = with_entry(cascade, "kpis", 1, ratio=Ratio(of="visits", per="visits"))
+    new = with_entry(new, "targets", 0, target=0.4)
+    table = kl.diff(cascade, new, history=history, period="2023-02").tidy().set_index("noun")
+    assert table["attainment_contribution"].to_dict() == pytest.approx(
+        {"kpis": 1.125 / 2, "targets": 0.375 / 2}
+    )
 
 
 def test_what_touches_no_score_is_told_so(both):

@@ -101,6 +101,13 @@ def test_a_spike_in_the_last_month_is_found():
     assert np.mean([sign.size for sign in found]) == pytest.approx(2.0 / 1.2, rel=0.25)
 
 
+def test_a_dip_in_the_last_month_is_no_spike():
+    draw = np.random.default_rng(17)
+    is_end = np.arange(MONTHS) % 12 == 2
+    found = [year_end_spike(honest(draw, 10, 0.7, 1.0) - 2.0 * is_end[:, None], is_end) for _ in range(10)]
+    assert all(sign.p_value > 0.99 for sign in found)
+
+
 def test_bunching_by_paper_arithmetic():
     """Counts 12, 10 | 40, 12 beside a flat slope: (40.5 / 10.5) values where one was expected."""
     values = np.repeat([-0.75, -0.25, 0.25, 0.75], [12, 10, 40, 12])
