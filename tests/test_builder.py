@@ -301,6 +301,20 @@ def test_a_history_of_other_units_is_not_held_against_them(with_history):
     assert "it was read for other units" in with_history.form.waiting.value
 
 
+def test_a_check_that_fails_says_so_and_the_form_goes_on(with_history, monkeypatch):
+    def fail(cascade, history):
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr("kpilab.delivery.widgets.builder.history_findings", fail)
+    with_history.draft.change("owners", "director", {"name": "Chief"})
+    with pytest.raises(ValueError, match="no such thing"):
+        with_history.wait()
+    assert "Not held against the history: ValueError: no such thing" in with_history.form.waiting.value
+    choose(with_history, "Owners", ("owners", "director"))
+    with_history.form.fill({"name": "Boss"})
+    assert not with_history.apply.disabled
+
+
 def test_findings_beside_fields_are_those_of_the_check(example_cascade, example_history):
     """Whatever `kl.check` says of the cascade and its history, some form says too; pay stays with the pay panel."""
     told = kl.check(example_cascade, example_history).tidy()

@@ -17,6 +17,7 @@ class Background(Generic[Found]):
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="builder")
         self._turn = 0
         self._job: Future[None] | None = None
+        self._end: Future[None] | None = None
 
     def ask(
         self, work: Callable[[], Found], heard: Callable[[Found], None], failed: Callable[[str], None]
@@ -33,13 +34,14 @@ class Background(Generic[Found]):
                 if turn == self._turn:
                     heard(found)
 
-        def ended(job: "Future[None]") -> None:
+        job = self._pool.submit(run)
+
+        def ended() -> None:
             error = job.exception()
             if error is not None and turn == self._turn:
                 failed(f"{type(error).__name__}: {error}")
 
-        self._job = self._pool.submit(run)
-        self._job.add_done_callback(ended)
+        self._job, self._end = job, self._pool.submit(ended)
 
     def drop(self) -> None:
         """Forget what was asked."""
@@ -47,5 +49,6 @@ class Background(Generic[Found]):
 
     def wait(self, seconds: float = 60) -> Any:
         """Wait until everything asked is answered; an error of the work is raised."""
-        if self._job is not None:
+        if self._job is not None and self._end is not None:
+            self._end.result(seconds)
             self._job.result(seconds)
