@@ -155,8 +155,8 @@ def main() -> None:
 INTRODUCTION = """\
 # How often verdicts on actions err
 
-{cells} situations, {draws} draws each, seed 0, `make calibrate-actions`. Each draw makes a history
-for a cascade that was written and read, in which nothing happened to one KPI (*null*) and to another exactly
+{cells} situations, {draws} draws each or as many as the row says, seed 0, `make calibrate-actions`. Each draw makes
+a history for a cascade that was written and read, in which nothing happened to one KPI (*null*) and to another exactly
 what was promised (*promised*: three standard deviations of a month's noise), and calls `kl.evaluate_actions`.
 Series remember themselves by rho and share shocks; units differ in level.
 
@@ -164,6 +164,12 @@ Series remember themselves by rho and share shocks; units differ in level.
 often the 95 % interval holds the truth. *promised did not work*: how often an action that kept its promise is
 called smaller than promised; 5 % is what the test of equivalence allows. Placebo ranks cannot go below one in
 the number of controls plus one, and their power is that of one unit.
+
+Sets of several controls overlap: 200 sets of 3 out of 27 controls know no more than 27 units do. On 1,000 histories
+their ranks alone gave p < .05 in 6.2 % where nothing happened; now that Student's t with 26 degrees of freedom must
+agree, 5.4 %.
+Staggered difference-in-differences with 20 of 60 units gave 4.5 % on 2,000 histories; a row of 250 draws is known to
+±1.4 points, one standard error.
 
 Where nobody is left to compare with (the rows *structural*), one series says little about how far its level
 wanders, and errors that take its variances as known are too small. They are widened until the interval holds in

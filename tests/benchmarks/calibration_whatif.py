@@ -151,6 +151,10 @@ season counted as the eleven numbers or more that it is and used only where it e
 Student's t; and the estimated season has an error of its own. Without these three, outcomes of the first months lay
 in their intervals 86 to 92 % of the time. A level that wanders is a cautious picture of a series that comes back:
 twelve months ahead the intervals are rather too wide.
+
+The wild bootstrap draws t, not the coefficients: with twenty clusters these vary too little. On the same 1,000
+histories of 60 periods and 20 units its intervals of the effect held the truth after 1, 4 and 12 periods 93.5, 94.1 and 94.2 % of
+the time, and 91.5, 93.0 and 92.1 % when it drew coefficients.
 """
 
 
