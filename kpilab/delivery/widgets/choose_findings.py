@@ -7,7 +7,8 @@ import ipywidgets
 
 from kpilab.delivery.why import waterfall
 from kpilab.delivery.widgets.entry_form import BAD, said
-from kpilab.delivery.widgets.work import Report, Work
+from kpilab.delivery.widgets.latest import Report
+from kpilab.delivery.widgets.work import Work
 from kpilab.model.cascade import Cascade
 from kpilab.model.checks import CheckReport
 from kpilab.model.history import History

@@ -15,7 +15,8 @@ from kpilab.delivery.charts import Chart
 from kpilab.delivery.widgets.downloads import Downloads
 from kpilab.delivery.widgets.drafted import Quiet
 from kpilab.delivery.widgets.kernel_watch import KernelWatch
-from kpilab.delivery.widgets.work import Report, Work
+from kpilab.delivery.widgets.latest import Report
+from kpilab.delivery.widgets.work import Work
 from kpilab.model.cascade import Cascade
 from kpilab.problems import InputError, one_problem
 

@@ -5,7 +5,6 @@ longer runs in a thread, so that the page goes on answering; a newer edit ends i
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import traitlets
 
 from kpilab.delivery.layout import Layout
 from kpilab.delivery.widgets.drafted import OnDraft
+from kpilab.delivery.widgets.latest import Latest, Report
 from kpilab.delivery.widgets.map_scene import (
     DENIED,
     detail_of,
@@ -41,10 +41,6 @@ from kpilab.scorecard.rollup import roll_up
 from kpilab.show import listed
 
 _STATIC = Path(__file__).parent.parent / "static"
-
-
-class Cancelled(Exception):
-    """Work that nobody waits for any more."""
 
 
 class MapEditor(OnDraft, anywidget.AnyWidget):
@@ -98,9 +94,7 @@ class MapEditor(OnDraft, anywidget.AnyWidget):
         self._layout: Layout | None = None
         self._selected = ""
         self._said = 0
-        self._work = ThreadPoolExecutor(max_workers=1, thread_name_prefix="map")
-        self._job: Future | None = None
-        self._turn = 0
+        self._work = Latest("map")
         self._answers: dict[str, Callable[[Mapping[str, Any]], None]] = {
             "ask": self._ask, "draw": self._draw, "change": self._change, "remove": self._remove,
             "select": self._select, "place": self._place, "colour": self._colour, "deny": self._deny,
@@ -113,7 +107,7 @@ class MapEditor(OnDraft, anywidget.AnyWidget):
 
     def cancel(self) -> None:
         """End the work that is going on; arrows that it left untested are offered to be tested again."""
-        self._turn += 1
+        self._work.cancel()
         self.progress = {} if self._is_tested else {"stopped": "Some arrows are not tested."}
 
     def test(self) -> None:
@@ -127,8 +121,7 @@ class MapEditor(OnDraft, anywidget.AnyWidget):
 
     def wait(self, seconds: float = 60) -> None:
         """Wait until every arrow is tested: for cells that read `links` after an edit."""
-        if self._job is not None:
-            self._job.result(seconds)
+        self._work.wait(seconds)
 
     def _heard(self, widget: object, message: Mapping[str, Any], buffers: object) -> None:
         """Answer one message of the page; a refusal is said where the page asked."""
@@ -161,29 +154,24 @@ class MapEditor(OnDraft, anywidget.AnyWidget):
         self.links = found
         self._show()
 
-    def _start(self, what: str, work: Callable[[Callable[[int, int], None]], None]) -> None:
+    def _start(self, what: str, work: Callable[[Report], None]) -> None:
         """Run work in the thread; what ran before it ends at its next step."""
-        self._turn += 1
-        turn = self._turn
 
-        def report(done: int, total: int) -> None:
-            if turn != self._turn:
-                raise Cancelled
+        def told(done: int, total: int) -> None:
             share = {"text": what, "done": done, "total": total}
             if self.progress.get("text") != what or total <= 20 or done % (total // 20) == 0:
                 self.progress = share
 
-        def run() -> None:
+        def run(report: Report) -> None:
             try:
                 work(report)
-            except Cancelled:
-                return
             except InputError as error:
                 self._say("\n".join(problem.message for problem in error.problems), "refused")
-            if turn == self._turn:
-                self.progress = {}
 
-        self._job = self._work.submit(run)
+        def ended() -> None:
+            self.progress = {}
+
+        self._work.start(run, told, ended)
 
     def _show(self) -> None:
         """Send what the page shows."""

@@ -14,8 +14,8 @@ from kpilab.delivery.charts import Chart
 from kpilab.delivery.pay_pages import budget_chart, curve_chart, replay_chart, statement_page
 from kpilab.delivery.plane import side_by_side
 from kpilab.delivery.widgets.frame import Answer, Frame, State, file_name, free_of_noise
+from kpilab.delivery.widgets.latest import Report
 from kpilab.delivery.widgets.save_page import SavePage
-from kpilab.delivery.widgets.work import Report
 from kpilab.evidence.links import LinkResults
 from kpilab.model.cascade import Cascade
 from kpilab.model.files import text_of

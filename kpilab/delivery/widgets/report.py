@@ -12,7 +12,7 @@ import pandas as pd
 from kpilab.delivery.charts import Chart
 from kpilab.delivery.report import COLUMNS, OF_THE_WHOLE, ReportRun, Template, run_reports
 from kpilab.delivery.widgets.frame import BAD, Answer, Frame, State, file_name
-from kpilab.delivery.widgets.work import Report
+from kpilab.delivery.widgets.latest import Report
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.model.periods import period_text

@@ -10,7 +10,8 @@ import ipywidgets
 from kpilab.delivery.report import OF_THE_WHOLE, Template, run_reports
 from kpilab.delivery.widgets.entry_form import BAD, said
 from kpilab.delivery.widgets.kernel_watch import KernelWatch
-from kpilab.delivery.widgets.work import Report, Work
+from kpilab.delivery.widgets.latest import Report
+from kpilab.delivery.widgets.work import Work
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
 from kpilab.model.periods import period_text

@@ -12,8 +12,8 @@ import pandas as pd
 
 from kpilab.delivery.plans import plan_chart
 from kpilab.delivery.widgets.frame import BAD, Answer, Frame, State, file_name, free_of_noise
+from kpilab.delivery.widgets.latest import Report
 from kpilab.delivery.widgets.save_page import SavePage
-from kpilab.delivery.widgets.work import Report
 from kpilab.model.cascade import Cascade
 from kpilab.model.draft import Draft
 from kpilab.model.history import History

@@ -11,7 +11,7 @@ from kpilab.decisions.scenario import Scenario
 from kpilab.decisions.whatif import WhatIf, prepare_what_if
 from kpilab.delivery.fans import fan_charts
 from kpilab.delivery.widgets.frame import Answer, Frame, State, file_name, free_of_noise
-from kpilab.delivery.widgets.work import Report
+from kpilab.delivery.widgets.latest import Report
 from kpilab.evidence.links import LinkResults, fit_links
 from kpilab.model.cascade import Cascade
 from kpilab.model.history import History
