@@ -182,9 +182,9 @@ class Frame(Quiet, ipywidgets.VBox):
                 return
             moved, now = id(change["owner"]), time.monotonic()
             again = moved == self._last_move[0] and now - self._last_move[1] < BURST_SECONDS
-            self._last_move = (moved, now)
             self._step(state, as_one=again and bool(self._past))
         self._ask()
+        self._last_move = (moved, time.monotonic())  # moves that queued up meanwhile follow at once
 
     def _step(self, state: State, *, as_one: bool = False) -> None:
         if not as_one:
