@@ -153,8 +153,8 @@ in their intervals 86 to 92 % of the time. A level that wanders is a cautious pi
 twelve months ahead the intervals are rather too wide.
 
 The wild bootstrap draws t, not the coefficients: with twenty clusters these vary too little. On the same 1,000
-histories of 60 periods and 20 units its intervals of the effect held the truth after 1, 4 and 12 periods 93.5, 94.1 and 94.2 % of
-the time, and 91.5, 93.0 and 92.1 % when it drew coefficients.
+histories of 60 periods and 20 units its intervals of the effect held the truth after 1, 4 and 12 periods 93.5,
+94.1 and 94.2 % of the time, and 91.5, 93.0 and 92.1 % when it drew coefficients.
 """
 
 
