@@ -100,7 +100,7 @@ def test_every_listed_page_opens_with_its_widgets(app, page, folder, screens):
     enter(page, app, "Reports")
     page.get_by_role("button", name="Show").click()
     report = page.frame_locator("iframe")
-    report.locator("h1", has_text="NHS Scotland").wait_for()
+    report.locator("h1", has_text="NHS Scotland").wait_for(timeout=3000 * SECONDS)
     assert report.locator("svg").count() >= 5
     page.screenshot(path=screens / "app_reports.png")
     assert contents(folder) == before

@@ -101,7 +101,7 @@ def test_a_report_on_the_page(app, page):
     enter(page, app, "reports")
     page.get_by_role("button", name="Show").click()
     report = page.frame_locator("iframe")
-    report.locator("h1", has_text="onerror=").wait_for()
+    report.locator("h1", has_text="onerror=").wait_for(timeout=3000 * SECONDS)
     assert_text_only(page)
 
 
