@@ -2,9 +2,11 @@
 
 import difflib
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kpilab as kl
@@ -68,3 +70,29 @@ def test_text_that_is_written_anew_without_a_change_is_the_original(lines):
     original = "".join(f"{line}\n" for line in lines)
     rewritten = "".join(f"{line.replace('  ', ' ').strip()}\n" for line in lines)
     assert laid_out_as_before(original, rewritten, rewritten) == original
+
+
+ENTRY = st.tuples(st.lists(st.sampled_from(["  # above", "  # of {}", ""]), max_size=2), st.booleans())
+
+
+@settings(deadline=None)
+@given(st.lists(ENTRY, min_size=2, max_size=5), st.data())
+def test_no_comment_is_lost_wherever_an_entry_changes(entries, data):
+    """Between entries of one line the YAML writer drops comments that stand above an entry with one at its end."""
+    lines = ["cascade: C", "frequency: month", "levels: [a]", "history: {path: h.csv}"]
+    lines += ["units: [{unit: u, name: U, level: a}]", "kpis:"]
+    for number, (above, at_end) in enumerate(entries):
+        lines += [line.format(number) for line in above]
+        lines.append(f"  - {{id: k{number}, name: N, sum: m}}" + ("  # at its end" if at_end else ""))
+    text = "\n".join([*lines, "# last", ""])
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "cascade.yaml")
+        file.write_text(text, encoding="utf-8")
+        cascade = kl.read_cascade(folder)
+        place = data.draw(st.integers(0, len(entries) - 1))
+        kpis = [k.model_copy(update={"name": "New"}) if i == place else k for i, k in enumerate(cascade.kpis)]
+        kl.write_cascade(cascade.replace(kpis=kpis))
+        saved = file.read_text(encoding="utf-8")
+        assert [k.name for k in kl.read_cascade(folder).kpis].count("New") == 1
+    changed = text.replace(f"id: k{place}, name: N", f"id: k{place}, name: New")
+    assert saved.replace("  #", " #") == changed.replace("  #", " #")
