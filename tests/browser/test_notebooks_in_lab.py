@@ -7,7 +7,9 @@ def test_level_rule_and_unit_are_chosen_and_seen(lab):
     page = lab.run_all("notebooks/02_check_and_score.ipynb")
     level = page.locator(".widget-dropdown select").first
     level.scroll_into_view_if_needed()
-    assert page.locator(".widget-html table").first.inner_text().count("NHS Scotland") == 13
+    page.wait_for_function(
+        "() => document.querySelector('.widget-html table').innerText.split('NHS Scotland').length === 14"
+    )
     level.select_option("board")
     page.wait_for_function(
         "() => document.querySelector('.widget-html table').innerText.includes('NHS Lothian')"
