@@ -1,8 +1,10 @@
 """Markup in every text of a cascade is text wherever it is shown, and never runs."""
 
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 import kpilab as kl
 from tests.browser.drawing import WHERE, drag, verdict_shown
@@ -119,7 +121,10 @@ def test_the_builder_shows_every_text_of_every_noun(app, page, planted):
                 arg=len(before),
             )
         for place in places_to_open(listed.all_inner_texts()):
+            before = page.evaluate(SHOWN)
             listed.locator("xpath=..").first.select_option(index=place)
+            with suppress(TimeoutError):  # it stands open already
+                page.wait_for_function(f"before => ({SHOWN})() !== before", arg=before, timeout=8000)
             page.wait_for_timeout(700)
             seen += " " + shown(page)
             assert_text_only(page)
