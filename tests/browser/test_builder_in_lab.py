@@ -12,7 +12,7 @@ STANDS_STILL = """() => new Promise(done => {
     const wait = () => { clearTimeout(timer); timer = setTimeout(end, 200); };
     const seen = new MutationObserver(wait);
     const end = () => { seen.disconnect(); done(); };
-    seen.observe(document.querySelector(".jp-Notebook"), {subtree: true, childList: true});
+    seen.observe(document.querySelector(".jp-Notebook") ?? document.body, {subtree: true, childList: true});
     setTimeout(end, 5000);
     wait();
 })"""
@@ -45,7 +45,8 @@ class Builder:
     def settle(self):
         """Wait as a person would: until the kernel has answered and the page stands still for a moment."""
         self.page.evaluate(STANDS_STILL)
-        self.page.wait_for_function(IDLE)
+        if self.page.evaluate("() => 'jupyterapp' in window"):  # Voilà has none
+            self.page.wait_for_function(IDLE)
         self.page.evaluate(STANDS_STILL)
 
     def fill(self, **fields):
