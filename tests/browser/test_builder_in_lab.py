@@ -45,7 +45,9 @@ class Builder:
     def settle(self):
         """Wait as a person would: until the kernel has answered and the page stands still for a moment."""
         self.page.evaluate(STANDS_STILL)
-        if self.page.evaluate("() => 'jupyterapp' in window"):  # Voilà has none
+        if self.page.evaluate(
+            "() => !!window.jupyterapp?.shell?.currentWidget?.sessionContext"
+        ):  # Voilà has none
             self.page.wait_for_function(IDLE)
         self.page.evaluate(STANDS_STILL)
 
